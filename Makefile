@@ -1,0 +1,101 @@
+# Builds everything with one make and no configure step:
+#
+#   make            executables in build/release/bin
+#   make demo       simulate, run the whole line, show what was found
+#   make check      every test;  make bench  speed and memory;  make lint
+#   make install    PREFIX=/usr/local DESTDIR=
+#   make BUILD=asan check     also: debug ubsan tsan clang (each in its own folder)
+#   make HDF5=no    without .h5 and .h5ad
+#
+# Tools are found by wildcard: tools/NAME.c is the executable NAME, man/NAME.1
+# its page, tests/unit/NAME.c a unit test.
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+
+BUILD ?= release
+O ?= build/$(BUILD)
+VERSION = 0.1.0
+PREFIX ?= /usr/local
+CC ?= cc
+AR ?= ar
+PKG_CONFIG ?= pkg-config
+CFLAGS ?= -O2 -g
+HDF5 ?= yes
+
+flags_release =
+flags_debug = -O0 -DOVX_FAULT
+flags_asan = -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DOVX_FAULT
+flags_ubsan = -O1 -fsanitize=undefined -fno-sanitize-recover=undefined
+flags_tsan = -O1 -fsanitize=thread
+flags_clang =
+flags_fuzz = -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DOVX_FAULT
+cc_clang = clang
+cc_fuzz = clang
+ifneq ($(cc_$(BUILD)),)
+CC := $(cc_$(BUILD))
+endif
+
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wwrite-strings -Wpointer-arith -Wundef -Wformat=2 -Wno-format-nonliteral
+WERROR ?= -Werror
+# Not -march: fast paths are chosen at run time.  No contraction: the same bits
+# with and without FMA.  errno is never read after a math function.
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DOVX_VERSION='"$(VERSION)"' \
+	-Ilibcommon -fno-math-errno -fno-trapping-math -ffp-contract=off -pthread $(WARN) $(WERROR) \
+	$(CFLAGS) $(flags_$(BUILD)) $(CPPFLAGS)
+
+# 1 when a package is there; the libraries are linked by --as-needed.
+have = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo 1)
+HDF5_PC := $(if $(filter yes,$(HDF5)),$(if $(call have,hdf5-serial),hdf5-serial,$(if $(call have,hdf5),hdf5)))
+HDF5_CFLAGS := $(if $(HDF5_PC),$(shell $(PKG_CONFIG) --cflags $(HDF5_PC)) -DOVX_HDF5 -DH5_USE_110_API)
+HDF5_LIBS := $(if $(HDF5_PC),$(shell $(PKG_CONFIG) --libs $(HDF5_PC)))
+BLAS_PC := $(if $(call have,openblas),openblas)
+BLAS_CFLAGS := $(if $(BLAS_PC),$(shell $(PKG_CONFIG) --cflags $(BLAS_PC)))
+BLAS_LIBS := $(if $(BLAS_PC),$(shell $(PKG_CONFIG) --libs $(BLAS_PC)),-lopenblas) -llapacke
+LIBS = -Wl,--as-needed $(HDF5_LIBS) $(BLAS_LIBS) -ldeflate -lz -ljansson -lm
+
+lib_src := $(wildcard libcommon/*/*.c)
+lib_obj := $(lib_src:%.c=$(O)/%.o)
+tool_src := $(wildcard tools/*.c)
+tools := $(tool_src:tools/%.c=%)
+bins := $(tools:%=$(O)/bin/%)
+unit_src := $(wildcard tests/unit/*.c)
+units := $(unit_src:tests/unit/%.c=$(O)/unit/%)
+
+.PHONY: all demo check unit bench install uninstall dist asan ubsan tsan clang fuzz lint clean need
+all: $(bins)
+
+$(O)/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(cflags_$(notdir $*)) -MMD -MP -c -o $@ $<
+
+cflags_blas = $(BLAS_CFLAGS)
+cflags_h5 = $(HDF5_CFLAGS)
+
+# Changes only when the flags do, so that everything is remade then.
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(subst ','\'',$(ALL_CFLAGS) $(HDF5_CFLAGS) $(LIBS))' | cmp -s - $@ || \
+	  echo '$(CC) $(subst ','\'',$(ALL_CFLAGS) $(HDF5_CFLAGS) $(LIBS))' > $@
+FORCE:
+
+$(O)/libcommon.a: $(lib_obj)
+	rm -f $@
+	$(AR) rcs $@ $(lib_obj)
+
+$(O)/bin/%: $(O)/tools/%.o $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
+
+$(O)/unit/%: $(O)/tests/unit/%.o $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
+
+unit: $(units)
+
+clean:
+	rm -rf build
+
+-include $(lib_obj:.o=.d) $(tool_src:%.c=$(O)/%.d) $(unit_src:%.c=$(O)/%.d)

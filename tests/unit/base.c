@@ -1,0 +1,56 @@
+/* Unit tests of base/: errors, memory, random numbers. */
+#include "../t.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "num/csr.h"
+
+static void
+random_numbers(void)
+{
+	struct rng a = rng_make(1, RNG_TEST, 7), b = rng_make(1, RNG_TEST, 7), c = rng_make(2, RNG_TEST, 7);
+	double sum = 0, sq = 0, g = 0;
+	int64_t p = 0, big = 0;
+
+	ok(rng_u64(&a) == rng_u64(&b), "equal keys, equal numbers");
+	ok(rng_u64(&a) != rng_u64(&c), "another seed, other numbers");
+	for (int i = 0; i < 100000; i++) {
+		double x = rng_normal(&a);
+
+		sum += x;
+		sq += x * x;
+		g += rng_gamma(&a, 2.5);
+		p += rng_poisson(&a, 3.5);
+		big += rng_poisson(&a, 50);
+	}
+	ok(fabs(sum / 1e5) < 0.015 && fabs(sq / 1e5 - 1) < 0.02, "normal moments");
+	ok(fabs(g / 1e5 - 2.5) < 0.03, "gamma mean");
+	ok(fabs((double)p / 1e5 - 3.5) < 0.03 && fabs((double)big / 1e5 - 50) < 0.15, "poisson means");
+	is_i64((int64_t)(rng_hash("abc", 3, 0) != rng_hash("abd", 3, 0)), 1, "hash tells strings apart");
+}
+
+static void
+sums(void)
+{
+	struct sumtree t;
+	double total[2], one[2] = {1, 0.5};
+
+	sumtree_init(&t, 2);
+	for (int i = 0; i < 1000; i++)
+		sumtree_add(&t, one);
+	sumtree_end(&t, total);
+	near(total[0] + total[1], 1500, 0, "sumtree adds all blocks");
+}
+
+int
+main(void)
+{
+	struct err e = {0};
+
+	err_set(&e, ERR_DATA, "first");
+	err_set(&e, ERR_SYSTEM, "second");
+	is_str(e.msg, "first", "the first error wins");
+	random_numbers();
+	sums();
+	return done();
+}
