@@ -1,0 +1,257 @@
+/* sink - see set.h: rows of counts on their way into a sparse section
+ *
+ * The order of the genes in a stream is that of falling frequency in its first
+ * 65,536 rows, whatever the source, ties by the user's order.  Those rows are
+ * encoded in the user's order first, put aside, and encoded again.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "cell/set.h"
+#include "stream/codec.h"
+
+struct slot {
+	struct csr csr;
+	struct str stored, scratch;
+	struct block b;
+};
+
+struct work {
+	struct sink *k;
+	struct slot *slot;      /* [n_slot] */
+	const int32_t *place;   /* or NULL for the user's order */
+	const struct head *head;
+};
+
+/* By a bitmap, which is faster than any sort for rows of single-cell length. */
+void
+sink_place(const int32_t *place, const struct csr *m, struct csr *to)
+{
+	double *value = mem_raw(double, m->n_col);
+	int64_t n_word = m->n_col / 64 + 1, at = 0;
+	uint64_t *bits = mem_new(uint64_t, n_word);
+
+	csr_reserve(to, m->n_row, m->ptr[m->n_row]);
+	to->row0 = m->row0;
+	to->n_row = m->n_row;
+	to->n_col = m->n_col;
+	to->ptr[0] = 0;
+	for (int64_t i = 0; i < m->n_row; i++) {
+		for (int64_t j = m->ptr[i]; j < m->ptr[i + 1]; j++) {
+			int32_t c = place ? place[m->col[j]] : m->col[j];
+
+			if (m->val[j] == 0)
+				continue;
+			value[c] = m->val[j];
+			bits[c >> 6] |= (uint64_t)1 << (c & 63);
+		}
+		for (int64_t word = 0; word < n_word; word++)
+			while (bits[word]) {
+				int32_t c = (int32_t)(word * 64 + __builtin_ctzll(bits[word]));
+
+				bits[word] &= bits[word] - 1;
+				to->col[at] = c;
+				to->val[at++] = value[c];
+			}
+		to->ptr[i + 1] = at;
+	}
+	mem_free(value);
+	mem_free(bits);
+}
+
+int
+sink_open(struct sink *k, struct set *s, const char *path, int dtype, int64_t n_row, int64_t n_col, struct err *e)
+{
+	struct work *w = mem_new(struct work, 1);
+	struct head h;
+	int n = par_n(s->par);
+
+	memset(k, 0, sizeof *k);
+	k->set = s;
+	k->path = mem_strdup(path);
+	k->dtype = dtype;
+	k->n_row = n_row;
+	k->n_col = n_col;
+	k->n_slot = n == 1 ? 1 : 2 * n;
+	k->freq = mem_new(int64_t, n_col);
+	k->place = mem_new(int32_t, n_col);
+	k->block = mem_new(struct csr, k->n_slot);
+	k->work = w;
+	w->k = k;
+	w->slot = mem_new(struct slot, k->n_slot);
+	head_init(&h, KIND_SPARSE, dtype, "early", n_row < SINK_HEAD ? n_row : SINK_HEAD, n_col);
+	k->early = set_new_sect(s, &h);
+	return e->code;
+}
+
+static int
+encode_block(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
+{
+	struct work *w = ctx;
+	struct slot *t = &w->slot[lo];
+	const struct csr *m = &w->k->block[lo];
+
+	(void)hi;
+	(void)worker;
+	(void)e;
+	sink_place(w->place, m, &t->csr);
+	memset(&t->b, 0, sizeof t->b);
+	t->b.row0 = m->row0;
+	t->b.last = m->row0 + m->n_row == w->head->n_row;
+	codec_encode_csr(w->head, &t->b, &t->csr, &t->stored, &t->scratch);
+	return 0;
+}
+
+/* Encodes the n filled blocks and puts them into sect. */
+static int
+encode(struct sink *k, struct sect *sect, const int32_t *place, int n, struct err *e)
+{
+	struct work *w = k->work;
+
+	w->place = place;
+	w->head = &sect->head;
+	par_for(k->set->par, n, 1, encode_block, w, e);
+	for (int i = 0; i < n && !e->code; i++) {
+		struct slot *t = &w->slot[i];
+
+		in_note(sect, &t->b, spool_add(&k->set->spool, t->stored.s ? t->stored.s : "", t->b.stored, e));
+		if (sect == k->early)
+			for (int64_t j = 0; j < t->csr.ptr[t->csr.n_row]; j++)
+				k->freq[t->csr.col[j]]++;
+	}
+	return e->code;
+}
+
+struct ranked {
+	int64_t freq;
+	int32_t gene;
+};
+
+static int
+by_frequency(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	return x->freq != y->freq ? (x->freq < y->freq ? 1 : -1) : x->gene < y->gene ? -1 : 1;
+}
+
+/* order [n_col]: the genes by falling freq, ties by number. */
+void
+sink_rank(const int64_t *freq, int64_t n_col, int32_t *order)
+{
+	struct ranked *r = mem_new(struct ranked, n_col);
+
+	for (int64_t i = 0; i < n_col; i++)
+		r[i] = (struct ranked){ freq[i], (int32_t)i };
+	qsort(r, (size_t)n_col, sizeof *r, by_frequency);
+	for (int64_t i = 0; i < n_col; i++)
+		order[i] = r[i].gene;
+	mem_free(r);
+}
+
+/* The first rows are all there: numbers the genes and stores those rows again. */
+static int
+settle(struct sink *k, struct err *e)
+{
+	int32_t *order = mem_new(int32_t, k->n_col);
+	struct str buf = {0}, scratch = {0};
+
+	sink_rank(k->freq, k->n_col, order);
+	for (int64_t i = 0; i < k->n_col; i++)
+		k->place[order[i]] = (int32_t)i;
+	set_put_sparse(k->set, k->path, k->dtype, k->n_row, k->n_col, order, &k->sect, e);
+	mem_free(order);
+	for (int64_t i = 0; i < k->early->n_block && !e->code; ) {
+		int n = 0;
+
+		for (; n < k->n_slot && i < k->early->n_block && !e->code; n++, i++) {
+			in_load(k->early, i, &buf, e);
+			codec_decode_csr(&k->early->head, &k->early->block[i], buf.s, &k->block[n], &scratch, e);
+		}
+		if (!e->code)
+			encode(k, k->sect, k->place, n, e);
+	}
+	str_clear(&buf);
+	str_clear(&scratch);
+	return e->code;
+}
+
+/* The filled blocks go where they belong. */
+static int
+flush(struct sink *k, int n, struct err *e)
+{
+	if (n == 0 || e->code)
+		return e->code;
+	if (!k->sect) {
+		encode(k, k->early, NULL, n, e);
+		if (!e->code && k->early->complete)
+			settle(k, e);
+	} else {
+		encode(k, k->sect, k->place, n, e);
+	}
+	for (int i = 0; i < k->n_slot; i++)
+		k->block[i].n_row = 0;
+	k->at = 0;
+	return e->code;
+}
+
+int
+sink_add(struct sink *k, const struct csr *m, struct err *e)
+{
+	for (int64_t i = 0; i < m->n_row && !e->code; i++) {
+		struct csr *b = &k->block[k->at];
+		int64_t n = m->ptr[i + 1] - m->ptr[i], at;
+
+		BUG_IF(k->given >= k->n_row);
+		csr_reserve(b, BLOCK_SPARSE, (b->n_row ? b->ptr[b->n_row] : 0) + n);
+		if (b->n_row == 0) {
+			b->row0 = k->given;
+			b->n_col = k->n_col;
+			b->ptr[0] = 0;
+		}
+		at = b->ptr[b->n_row];
+		memcpy(b->col + at, m->col + m->ptr[i], (size_t)n * sizeof *b->col);
+		memcpy(b->val + at, m->val + m->ptr[i], (size_t)n * sizeof *b->val);
+		b->ptr[++b->n_row] = at + n;
+		k->given++;
+		if (b->n_row < BLOCK_SPARSE && k->given < k->n_row)
+			continue;
+		/* The blocks put aside for the gene order end at a wave's end. */
+		if (++k->at == k->n_slot || k->given == k->n_row || k->given == SINK_HEAD)
+			flush(k, k->at, e);
+	}
+	return e->code;
+}
+
+int
+sink_close(struct sink *k, struct err *e)
+{
+	struct work *w = k->work;
+
+	BUG_IF(!e->code && k->given != k->n_row);
+	if (!e->code && k->n_row == 0) {
+		struct csr none = {0};
+
+		csr_reserve(&none, 1, 0);
+		none.n_col = k->n_col;
+		settle(k, e);
+		set_add_sparse(k->set, k->sect, &none, e);
+		csr_clear(&none);
+	}
+	if (!e->code)
+		set_done(k->sect);
+	for (int i = 0; i < k->n_slot; i++) {
+		csr_clear(&k->block[i]);
+		csr_clear(&w->slot[i].csr);
+		str_clear(&w->slot[i].stored);
+		str_clear(&w->slot[i].scratch);
+	}
+	mem_free(w->slot);
+	mem_free(w);
+	mem_free(k->block);
+	mem_free(k->freq);
+	mem_free(k->place);
+	mem_free(k->path);
+	memset(k, 0, sizeof *k);
+	return e->code;
+}

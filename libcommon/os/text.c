@@ -1,0 +1,182 @@
+/* text - see text.h */
+#include "os/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include "base/mem.h"
+#include "os/file.h"
+
+int
+text_open(struct text *t, const char *path, struct err *e)
+{
+	int fd;
+
+	memset(t, 0, sizeof *t);
+	fd = file_open(path, e);
+	if (fd < 0)
+		return e->code;
+	t->gz = gzdopen(fd, "rb");
+	if (!t->gz) {
+		close(fd);
+		mem_oom(1 << 16);
+	}
+	gzbuffer(t->gz, 1 << 18);
+	t->path = mem_strdup(strcmp(path, "-") ? path : "standard input");
+	t->cap = 1 << 18;
+	t->buf = mem_renew(NULL, char, t->cap + 1);
+	return 0;
+}
+
+int64_t
+text_read(struct text *t, void *buf, size_t n, struct err *e)
+{
+	int r, z = 0;
+
+	if (e->code)
+		return 0;
+	r = gzread(t->gz, buf, (unsigned)(n > (1u << 30) ? 1u << 30 : n));
+	if (r < 0 || (r == 0 && (gzerror(t->gz, &z), z == Z_BUF_ERROR))) {
+		gzerror(t->gz, &z);
+		if (z == Z_BUF_ERROR)
+			err_set(e, ERR_CUT, "%s: the gzip data ends in the middle", t->path);
+		else if (z == Z_ERRNO)
+			err_errno(e, "%s", t->path);
+		else
+			err_set(e, ERR_DATA, "%s: damaged gzip data", t->path);
+		return 0;
+	}
+	return r;
+}
+
+/* More bytes behind buf[at..end); 0 at the end. */
+static int
+fill(struct text *t, struct err *e)
+{
+	int64_t r;
+
+	if (t->eof)
+		return 0;
+	if (t->at > 0) {
+		memmove(t->buf, t->buf + t->at, t->end - t->at);
+		t->end -= t->at;
+		t->at = 0;
+	}
+	if (t->end == t->cap) {
+		t->cap *= 2;
+		t->buf = mem_renew(t->buf, char, t->cap + 1);
+	}
+	r = text_read(t, t->buf + t->end, t->cap - t->end, e);
+	if (r <= 0)
+		t->eof = 1;
+	else
+		t->end += (size_t)r;
+	return r > 0;
+}
+
+int
+text_line(struct text *t, struct err *e)
+{
+	size_t seen = 0;
+	char *nl = NULL;
+
+	while (!(nl = memchr(t->buf + t->at + seen, '\n', t->end - t->at - seen))) {
+		seen = t->end - t->at;
+		if (!fill(t, e))
+			break;
+	}
+	if (e->code || (!nl && t->at == t->end))
+		return 0;
+	t->line = t->buf + t->at;
+	t->len = nl ? (size_t)(nl - t->line) : t->end - t->at;
+	t->at += t->len + (nl != NULL);
+	if (t->len && t->line[t->len - 1] == '\r')
+		t->len--;
+	t->line[t->len] = 0;
+	t->n_line++;
+	return 1;
+}
+
+void
+text_close(struct text *t)
+{
+	if (t->gz)
+		gzclose(t->gz);
+	mem_free(t->buf);
+	mem_free(t->path);
+	memset(t, 0, sizeof *t);
+}
+
+int
+text_int(const char *s, int64_t *v)
+{
+	char *end;
+	long long x;
+
+	if (!*s || isspace((unsigned char)*s))
+		return 0;
+	errno = 0;
+	x = strtoll(s, &end, 10);
+	if (*end || errno)
+		return 0;
+	*v = x;
+	return 1;
+}
+
+int
+text_real(const char *s, double *v)
+{
+	char *end;
+
+	if (!*s || isspace((unsigned char)*s))
+		return 0;
+	*v = strtod(s, &end);
+	return *end == 0;
+}
+
+/* Takes the quotes off a CSV field that starts at s; returns what follows it. */
+static char *
+unquote(char *s, char sep)
+{
+	char *d = s, *p = s + 1;
+
+	while (*p && !(*p == '"' && p[1] != '"')) {
+		if (*p == '"')
+			p++;
+		*d++ = *p++;
+	}
+	if (*p == '"')
+		p++;
+	while (*p && *p != sep)
+		*d++ = *p++;
+	if (d < p)
+		memset(d, 0, 1);
+	return p;
+}
+
+int
+text_split(char *line, char sep, int quotes, char **field, int max)
+{
+	int n = 0;
+	char *p = line;
+
+	for (;;) {
+		char *start = p, *end;
+
+		if (quotes && *p == '"')
+			end = unquote(p, sep);
+		else
+			for (end = p; *end && *end != sep; end++)
+				;
+		if (n < max)
+			field[n] = start;
+		n++;
+		if (!*end)
+			return n;
+		*end = 0;
+		p = end + 1;
+	}
+}

@@ -1,0 +1,46 @@
+/* text - lines of plain or gzip text
+ *
+ *	struct text t;
+ *	text_open(&t, "barcodes.tsv.gz", e);
+ *	while (text_line(&t, e))
+ *		use(t.line, t.len);
+ *	text_close(&t);
+ *
+ * Gzip is recognised by its first bytes, not by the name; a gzip file that ends
+ * early is ERR_CUT.  CR LF counts as one line end.  Lines have any length.
+ */
+#ifndef OVX_TEXT_H
+#define OVX_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+
+struct text {
+	char *line;             /* NUL-terminated, without the line end; until the next call */
+	size_t len;
+	int64_t n_line;         /* number of line, from 1 */
+	char *path;
+	void *gz;
+	char *buf;
+	size_t cap, at, end;
+	int eof;
+};
+
+int text_open(struct text *t, const char *path, struct err *e);
+/* 1 and the next line, or 0 at the end or with e set. */
+int text_line(struct text *t, struct err *e);
+/* Up to n raw bytes, 0 at the end; not to be mixed with text_line. */
+int64_t text_read(struct text *t, void *buf, size_t n, struct err *e);
+void text_close(struct text *t);
+
+/* A whole number or real in s, all of it; 0 when it is none.  Decimal, "nan" and
+ * "inf" are read; leading blanks are not. */
+int text_int(const char *s, int64_t *v);
+int text_real(const char *s, double *v);
+
+/* Cuts line at every sep in place; returns the number of fields, of which at
+ * most max are stored.  With quotes, "a""b" is read as CSV does. */
+int text_split(char *line, char sep, int quotes, char **field, int max);
+
+#endif
