@@ -353,6 +353,8 @@ put_log(struct app *a, struct err *e)
 		str_addf(&t, "seed=%lld\n", (long long)c.seed);
 	str_addf(&paths, "%s%s", a->tool->reads ? a->tool->reads : "", a->reads.s ? a->reads.s : "");
 	set_from_old(&a->set, paths.s, &ids, e);
+	if (a->ids.n)
+		str_addf(&ids, "%s%s", ids.n ? "," : "", a->ids.s);
 	str_addf(&t, "read=%s\n", ids.s ? ids.s : "");
 	sha_init(&h);
 	sha_add(&h, t.s, t.n);
@@ -583,6 +585,7 @@ app_main(const struct tool *t, int argc, char **argv)
 	json_decref(a.stats);
 	str_clear(&a.closing);
 	str_clear(&a.reads);
+	str_clear(&a.ids);
 	str_clear(&a.text);
 	mem_free(a.arg);
 	return status_of(&e);

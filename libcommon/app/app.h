@@ -80,6 +80,7 @@ struct app {
 	int no_stream;          /* this run writes no stream (a filter that only reports) */
 	struct str closing;     /* for the closing line */
 	struct str reads;       /* further paths for provenance */
+	struct str ids;         /* ids of what was read from other sets, comma-separated: for provenance */
 	struct str text;        /* buffered output of app_put */
 	json_t *stats;          /* "metrics" of --json */
 };

@@ -36,7 +36,7 @@ str_addf(struct str *t, const char *fmt, ...)
 	va_copy(again, ap);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
-	if (n > 0) {
+	if (n >= 0) {
 		char *p = mem_new(char, n + 1);
 
 		vsnprintf(p, (size_t)n + 1, fmt, again);

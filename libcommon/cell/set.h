@@ -184,6 +184,7 @@ struct sink {
 int sink_open(struct sink *k, struct set *s, const char *path, int dtype, int64_t n_row, int64_t n_col, struct err *e);
 /* m: columns 0..n_col-1, each at most once in a row; zeros are left out. */
 int sink_add(struct sink *k, const struct csr *m, struct err *e);
+/* With given set to -1 by the caller the section is given up and dropped. */
 int sink_close(struct sink *k, struct err *e);
 /* order [n_col]: columns by falling freq, ties by number. */
 /* m with columns renumbered by place (NULL = as they are), rising, zeros left out. */

@@ -42,7 +42,8 @@ sink_place(const int32_t *place, const struct csr *m, struct csr *to)
 
 			if (m->val[j] == 0)
 				continue;
-			value[c] = m->val[j];
+			/* A place that is given twice adds up, as in a COO matrix. */
+			value[c] = bits[c >> 6] >> (c & 63) & 1 ? value[c] + m->val[j] : m->val[j];
 			bits[c >> 6] |= (uint64_t)1 << (c & 63);
 		}
 		for (int64_t word = 0; word < n_word; word++)
@@ -227,9 +228,12 @@ int
 sink_close(struct sink *k, struct err *e)
 {
 	struct work *w = k->work;
+	int given_up = k->given < 0;
 
-	BUG_IF(!e->code && k->given != k->n_row);
-	if (!e->code && k->n_row == 0) {
+	BUG_IF(!e->code && !given_up && k->given != k->n_row);
+	if (given_up && !e->code)
+		set_drop(k->set, k->path);
+	if (!e->code && !given_up && k->n_row == 0) {
 		struct csr none = {0};
 
 		csr_reserve(&none, 1, 0);
@@ -238,7 +242,7 @@ sink_close(struct sink *k, struct err *e)
 		set_add_sparse(k->set, k->sect, &none, e);
 		csr_clear(&none);
 	}
-	if (!e->code)
+	if (!e->code && !given_up)
 		set_done(k->sect);
 	for (int i = 0; i < k->n_slot; i++) {
 		csr_clear(&k->block[i]);
