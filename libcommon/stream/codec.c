@@ -212,7 +212,8 @@ codec_encode_csr(const struct head *h, struct block *b, const struct csr *m, str
 		csr_to_raw(h, m, scratch);
 		codec_encode(h, b, scratch->s, (int64_t)scratch->n, stored);
 	}
-	hash_csr(m, b->hash);
+	if (h->kind == KIND_SPARSE)
+		hash_csr(m, b->hash);
 }
 
 /* Raw counts, columns, values -> m, everything checked. */
@@ -301,7 +302,14 @@ int
 codec_check_hash_csr(const struct head *h, const struct block *b, const struct csr *m, struct err *e)
 {
 	uint64_t got[2];
+	struct str raw = {0};
 
-	hash_csr(m, got);
+	if (h->kind == KIND_SPARSE) {
+		hash_csr(m, got);
+	} else {
+		csr_to_raw(h, m, &raw);
+		hash_raw(raw.s ? raw.s : "", (int64_t)raw.n, got);
+		str_clear(&raw);
+	}
 	return compare_hash(h, b, got, e);
 }

@@ -1,0 +1,106 @@
+/* hvg_v3 - variance of standardised, clipped counts
+ *
+ * sigma^2 of a gene is what a loess of log10 variance on log10 mean expects.  Counts are
+ * clipped at mean + sigma sqrt(N); the score is the sum of (x - mean)^2 of what
+ * is left, over (N - 1) sigma^2.  A second pass collects only what the clip takes away.
+ */
+#include "alg/hvg_impl.h"
+
+#include <math.h>
+#include "alg/loess.h"
+#include "base/mem.h"
+
+#define LOG10_E 0x1.bcb7b1526e50ep-2
+#define LN_10 0x1.26bb1bbb55516p+1
+
+struct job {
+	const struct hvg_opt *o;
+	int64_t n_col;
+	const double *limit;    /* [n_batch][n_col] */
+	struct batchsum sums;   /* what the clip takes from the sums of x and x^2 */
+};
+
+/* Expected variances [n_col] of one batch; 1 for constant genes. */
+static int
+expected(const struct hvg_opt *o, int64_t n_col, const double *mean, const double *var, double *sigma2, struct err *e)
+{
+	double *x = mem_new(double, 3 * n_col), *y = x + n_col, *fit = y + n_col;
+	int64_t n = 0;
+
+	for (int64_t j = 0; j < n_col; j++)
+		if (var[j] > 0) {
+			x[n] = num_log(mean[j]) * LOG10_E;
+			y[n++] = num_log(var[j]) * LOG10_E;
+		}
+	loess_fit(x, y, n, o->span, 2, fit, e);
+	n = 0;
+	for (int64_t j = 0; j < n_col; j++)
+		sigma2[j] = var[j] > 0 && !e->code ? num_exp(fit[n++] * LN_10) : 1;
+	mem_free(x);
+	return e->code;
+}
+
+static int
+clip_block(void *ctx, const struct csr *m, int slot, struct err *e)
+{
+	struct job *j = ctx;
+
+	(void)e;
+	for (int64_t i = 0; i < m->n_row; i++) {
+		int b = hvg_batch(j->o, m->row0 + i);
+		const double *limit;
+		double *part;
+
+		if (b < 0)
+			continue;
+		limit = j->limit + b * j->n_col;
+		part = batchsum_at(&j->sums, slot, b);
+		for (int64_t k = m->ptr[i]; k < m->ptr[i + 1]; k++) {
+			double x = m->val[k], most = limit[m->col[k]];
+
+			if (x > most) {
+				part[2 * m->col[k]] += x - most;
+				part[2 * m->col[k] + 1] += x * x - most * most;
+			}
+		}
+	}
+	return 0;
+}
+
+static int
+clip_sum(void *ctx, const struct csr *m, int slot, struct err *e)
+{
+	struct job *j = ctx;
+
+	(void)m;
+	(void)e;
+	batchsum_add(&j->sums, slot);
+	return 0;
+}
+
+int
+hvg_v3(struct rows *r, const struct hvg_opt *o, const struct genestat *s, double *score, struct err *e)
+{
+	int64_t n_col = s->n_col, size = s->n_batch * n_col;
+	double *sigma2 = mem_new(double, size), *limit = mem_new(double, size), *taken = mem_new(double, 2 * size);
+	struct job j = { .o = o, .n_col = n_col, .limit = limit };
+
+	for (int b = 0; b < s->n_batch; b++)
+		if (s->n[b])
+			expected(o, n_col, s->mean + b * n_col, s->var + b * n_col, sigma2 + b * n_col, e);
+	for (int64_t i = 0; i < size; i++)
+		limit[i] = s->mean[i] + sqrt(sigma2[i] * (double)s->n[i / n_col]);
+	batchsum_init(&j.sums, s->n_batch, n_col, 2, r->n_slot);
+	rows_pass(r, clip_block, clip_sum, &j, e);
+	batchsum_end(&j.sums, taken);
+	for (int64_t i = 0; i < size; i++) {
+		double n = (double)s->n[i / n_col], mean = s->mean[i];
+		double sum = s->sum[i] - taken[2 * i], sum2 = s->sum2[i] - taken[2 * i + 1];
+
+		score[i] = n > 1 ? (n * mean * mean + sum2 - 2 * sum * mean) / ((n - 1) * sigma2[i]) : 0;
+	}
+	mem_free(sigma2);
+	mem_free(limit);
+	mem_free(taken);
+	return e->code;
+}

@@ -1,0 +1,57 @@
+/* pca - exact principal components of a layer, in one pass and a projection
+ *
+ * The layer is restricted to g genes, clipped, and centred again by the mean that clipping
+ * left.  With z of a zero being a constant z0 of its gene, s = z - z0 is sparse, and
+ * the covariance of z is that of s: the Gram matrix S'S is made from the
+ * non-zeros alone, or from dense tiles where they are many.  Its eigenvectors are
+ * the loadings; scores are made by a second pass.  Memory does not depend on the number of cells.
+ *
+ *	struct pca_opt o = { .layer = &scaled, .gene = hvg, .g = 2000, .k = 50 };
+ *	struct pca f;
+ *	pca_fit(rows, &o, &f, par, e);
+ *	pca_project(rows, &o, &f, scores, e);
+ *	pca_clear(&f);
+ *
+ * The sign of a component: its largest loading in absolute value (the first of
+ * equals) is positive.
+ */
+#ifndef OVX_PCA_H
+#define OVX_PCA_H
+
+#include <stdint.h>
+#include "alg/layer.h"
+#include "base/err.h"
+#include "num/csr.h"
+#include "os/par.h"
+
+struct pca_opt {
+	const struct layer *layer;      /* NULL = the counts */
+	const int32_t *gene;            /* [g] distinct columns of the matrix */
+	int64_t g;
+	int k;                          /* components; k < n and k < g */
+	int whiten;                     /* project: divide scores by the square root of the variance */
+};
+
+struct pca {
+	int64_t n, g;
+	int k;
+	double *variance;       /* [k] falling, ddof 1 */
+	double *ratio;          /* [k] of the total */
+	double total;           /* variance of all g genes */
+	double *mean;           /* [g] of z */
+	double *loading;        /* [g][k], columns of unit length */
+};
+
+/* Loadings and variances; one pass.  The rows_sum of r must be called outside of par_for, p being used
+ * there.  Accumulates in double, rows in order within runs of SUM_RUN blocks, then runs over a
+ * binary tree: the same bytes for any number of threads.
+ * ERR_USAGE when k is too large; ERR_NUMERIC when a value is not finite.
+ * O(nnz^2 / 2) per row for nnz non-zeros among the g genes, at most g^2; O(g^3) once. */
+int pca_fit(struct rows *r, const struct pca_opt *o, struct pca *f, struct par *p, struct err *e);
+/* scores [n_row][k]: rows of the same genes in f's coordinates.  One pass; o->k is not used. */
+int pca_project(struct rows *r, const struct pca_opt *o, const struct pca *f, float *scores, struct err *e);
+void pca_clear(struct pca *f);
+/* Bytes that fit and project take at most, the scores of n cells included. */
+int64_t pca_bytes(int64_t n, int64_t g, int k, int n_slot);
+
+#endif
