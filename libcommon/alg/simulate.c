@@ -290,7 +290,7 @@ draw_cell(const struct sim *s, int64_t i, struct sim_cell *c)
 			c->second_type++;
 	}
 	u = rng_u01(&r);
-	c->phase = u < 0.7 ? 0 : u < 0.87 ? 1 : 2;
+	c->phase = u < 0.8 ? 0 : u < 0.91 ? 1 : 2;
 	v = exp(0.42 * rng_normal(&r)) * s->depth * (c->sample % 2 ? 0.8 : 1.0);
 	c->mito = 0.02 + 0.035 * rng_gamma(&r, 2.0) / 2.0;
 	u = rng_u01(&r);
@@ -318,7 +318,7 @@ one_row(const struct sim *s, int64_t i, struct csr *m, uint32_t *count, uint64_t
 	const struct alias *a = &s->type[c.type * s->opt.n_sample + c.sample];
 	const struct alias *b = c.doublet ? &s->type[c.second_type * s->opt.n_sample + c.sample] : a;
 	int module[3];
-	double mix = 0.25 * rng_u01(&r), cycle = c.phase ? 0.02 + 0.03 * rng_u01(&r) : 0;
+	double mix = 0.02 * rng_u01(&r), cycle = c.phase ? 0.002 + 0.004 * rng_u01(&r) : 0;
 	int64_t at;
 
 	for (int k = 0; k < 3; k++)
