@@ -5,6 +5,7 @@
 #   make check      every test;  make bench  speed and memory;  make lint
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make BUILD=asan check     also: debug ubsan tsan clang (each in its own folder)
+#   make fuzz       FUZZ_SECONDS=60 for each target
 #   make HDF5=no    without .h5 and .h5ad
 #
 # Tools are found by wildcard: tools/NAME.c is the executable NAME, man/NAME.1
@@ -64,8 +65,14 @@ bins := $(tools:%=$(O)/bin/%)
 unit_src := $(wildcard tests/unit/*.c)
 units := $(unit_src:tests/unit/%.c=$(O)/unit/%)
 
-.PHONY: all demo check unit bench install uninstall dist asan ubsan tsan clang fuzz lint clean need
-all: $(bins)
+.PHONY: all demo check unit helper bench install uninstall dist asan ubsan tsan clang debug fuzz lint clean need-once
+all: need-once $(bins)
+
+# One clear line when a library is missing, instead of pages of errors.
+need-once:
+	@for h in zlib.h libdeflate.h jansson.h Random123/philox.h; do \
+	  echo "#include <$$h>" | $(CC) $(CPPFLAGS) -E - > /dev/null 2>&1 || \
+	  { echo "make: $$h is missing; run scripts/need, or install the packages it names" >&2; exit 1; }; done
 
 $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
@@ -93,9 +100,70 @@ $(O)/unit/%: $(O)/tests/unit/%.o $(O)/libcommon.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
 
+helper_src := $(wildcard tests/helper/*.c)
+helpers := $(helper_src:tests/helper/%.c=$(O)/helper/%)
+$(O)/helper/%: $(O)/tests/helper/%.o $(O)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
+
 unit: $(units)
+helper: $(helpers)
+
+demo:
+	@scripts/need
+	@$(MAKE) --no-print-directory -j2 all
+	@scripts/demo $(O)/bin build/demo
+
+# Everything a change must pass; the last line counts.  With CHECK=all also the
+# sanitizer build and the reference programs (scripts/oracles), as CI does.
+check:
+	@scripts/need check
+	@$(MAKE) --no-print-directory -j2 all unit helper
+	@scripts/check $(O) $(CHECK)
+
+bench: all
+	@scripts/bench $(O)/bin
+
+asan ubsan tsan clang debug:
+	$(MAKE) --no-print-directory BUILD=$@ all unit helper
+
+lint:
+	scripts/check-floors
+	scripts/check-headers
+	scripts/check-man $(O)/bin
+	$(MAKE) --no-print-directory BUILD=clang all unit
+
+# libFuzzer targets, FUZZ_SECONDS each
+FUZZ_SECONDS ?= 60
+fuzz_src := $(wildcard tests/fuzz/*.c)
+fuzzers := $(fuzz_src:tests/fuzz/%.c=build/fuzz/fuzz/%)
+fuzz:
+	$(MAKE) --no-print-directory BUILD=fuzz build/fuzz/libcommon.a
+	$(MAKE) --no-print-directory BUILD=fuzz $(fuzzers)
+	scripts/fuzz build/fuzz/fuzz $(O)/bin $(FUZZ_SECONDS)
+build/fuzz/fuzz/%: tests/fuzz/%.c build/fuzz/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $< build/fuzz/libcommon.a $(LIBS)
+
+bindir = $(DESTDIR)$(PREFIX)/bin
+mandir = $(DESTDIR)$(PREFIX)/share/man
+bashdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+man_pages := $(wildcard man/*.[157])
+install: all
+	install -d $(bindir) $(mandir)/man1 $(mandir)/man5 $(mandir)/man7 $(bashdir)
+	install -m 755 $(bins) $(bindir)
+	for m in $(man_pages); do install -m 644 $$m $(mandir)/man$${m##*.}/ || exit 1; done
+	for t in $(tools); do $(O)/bin/$$t --dump bash > $(bashdir)/$$t || exit 1; done
+
+uninstall:
+	for t in $(tools); do rm -f $(bindir)/$$t $(bashdir)/$$t; done
+	for m in $(man_pages); do rm -f $(mandir)/man$${m##*.}/$${m##*/}; done
+
+dist:
+	mkdir -p build
+	git archive --format=tar.gz --prefix=ovx-$(VERSION)/ -o build/ovx-$(VERSION).tar.gz HEAD
 
 clean:
 	rm -rf build
 
--include $(lib_obj:.o=.d) $(tool_src:%.c=$(O)/%.d) $(unit_src:%.c=$(O)/%.d)
+-include $(lib_obj:.o=.d) $(tool_src:%.c=$(O)/%.d) $(unit_src:%.c=$(O)/%.d) $(helper_src:%.c=$(O)/%.d)

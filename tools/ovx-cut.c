@@ -119,7 +119,7 @@ main(int argc, char **argv)
 {
 	static const struct tool tool = {
 		.name = "ovx-cut", .summary = "keep or drop sections, cells and genes", .args = "[BASE [DELTA...]]",
-		.shape = SHAPE_FILTER, .opts = opts, .plan = plan, .run = run, .fixture = "small", .fixture_args = "-e depth>400"
+		.shape = SHAPE_FILTER, .opts = opts, .plan = plan, .run = run, .fixture = "small", .fixture_args = "-e doublet==0"
 	};
 
 	return app_main(&tool, argc, argv);

@@ -10,6 +10,7 @@
 #include "app/app.h"
 #include "app/pick.h"
 #include "base/mem.h"
+#include "num/blas.h"
 #include "os/text.h"
 
 static struct {
@@ -177,7 +178,7 @@ main(int argc, char **argv)
 {
 	static const struct tool tool = {
 		.name = "ovx-harmony", .summary = "an embedding without the differences between batches", .args = "[BASE [DELTA...]]",
-		.reads = "", .writes = "obsm/X_harmony,uns/harmony", .shape = SHAPE_FILTER, .flags = TOOL_SEED | TOOL_BLAS,
+		.reads = "", .writes = "obsm/X_harmony,uns/harmony", .shape = SHAPE_FILTER, .flags = TOOL_SEED | TOOL_BLAS, .init = blas_init, .thread = blas_thread,
 		.opts = opts, .check = check, .plan = plan, .run = run, .fixture = "pca", .fixture_args = "-b sample"
 	};
 

@@ -179,7 +179,7 @@ main(int argc, char **argv)
 	static const struct tool tool = {
 		.name = "ovx-hvg", .summary = "highly variable genes", .args = "[BASE [DELTA...]]", .reads = "X,var/robust",
 		.writes = "var/highly_variable,var/highly_variable_rank,var/means,var/variances,uns/hvg",
-		.shape = SHAPE_FILTER, .opts = opts, .check = check, .plan = plan, .run = run, .fixture = "norm", .fixture_args = "--n-top 500"
+		.shape = SHAPE_FILTER, .opts = opts, .check = check, .plan = plan, .run = run, .fixture = "norm", .fixture_args = "--n-top 40"
 	};
 
 	return app_main(&tool, argc, argv);

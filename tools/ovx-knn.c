@@ -13,6 +13,7 @@
 #include "app/app.h"
 #include "app/pick.h"
 #include "base/mem.h"
+#include "num/blas.h"
 
 static struct {
 	int64_t k, dims, recall;
@@ -179,7 +180,7 @@ main(int argc, char **argv)
 	static const struct tool tool = {
 		.name = "ovx-knn", .summary = "nearest neighbours, and the graph of cells", .args = "[BASE [DELTA...]]",
 		.reads = "", .writes = "obsp/distances,obsp/connectivities,uns/neighbors", .shape = SHAPE_FILTER,
-		.flags = TOOL_SEED | TOOL_BLAS, .opts = opts, .check = check, .plan = plan, .run = run, .fixture = "pca"
+		.flags = TOOL_SEED | TOOL_BLAS, .init = blas_init, .thread = blas_thread, .opts = opts, .check = check, .plan = plan, .run = run, .fixture = "pca"
 	};
 
 	return app_main(&tool, argc, argv);

@@ -13,6 +13,7 @@
 #include "app/app.h"
 #include "app/pick.h"
 #include "base/mem.h"
+#include "num/blas.h"
 
 static struct {
 	int64_t k, dims, dim, iter;
@@ -187,7 +188,7 @@ main(int argc, char **argv)
 {
 	static const struct tool tool = {
 		.name = "ovx-mde", .summary = "a picture that keeps neighbours together", .args = "[BASE [DELTA...]]",
-		.reads = "", .writes = "obsm/X_mde,uns/mde", .shape = SHAPE_FILTER, .flags = TOOL_SEED | TOOL_BLAS,
+		.reads = "", .writes = "obsm/X_mde,uns/mde", .shape = SHAPE_FILTER, .flags = TOOL_SEED | TOOL_BLAS, .init = blas_init, .thread = blas_thread,
 		.opts = opts, .check = check, .plan = plan, .run = run, .fixture = "pca"
 	};
 

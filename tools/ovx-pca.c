@@ -17,6 +17,7 @@
 #include "app/pick.h"
 #include "base/mem.h"
 #include "cell/filter.h"
+#include "num/blas.h"
 
 static struct {
 	int64_t k;
@@ -310,8 +311,8 @@ main(int argc, char **argv)
 	static const struct tool tool = {
 		.name = "ovx-pca", .summary = "exact principal components of a layer", .args = "[BASE [DELTA...]]",
 		.reads = "X,var/highly_variable", .writes = "obsm/X_pca,varm/PCs,var/pca_mean,uns/pca",
-		.shape = SHAPE_FILTER, .flags = TOOL_BLAS, .opts = opts, .check = check, .plan = plan, .run = run,
-		.fixture = "scaled", .fixture_args = "-k 20"
+		.shape = SHAPE_FILTER, .flags = TOOL_BLAS, .init = blas_init, .thread = blas_thread, .opts = opts, .check = check, .plan = plan, .run = run,
+		.fixture = "scaled", .fixture_args = "-k 10"
 	};
 
 	return app_main(&tool, argc, argv);

@@ -327,7 +327,7 @@ main(int argc, char **argv)
 		.reads = "X", .writes = "obs/nUMIs,obs/detected_genes,obs/mito_perc,obs/ribo_perc,obs/hb_perc,obs/cell_complexity,"
 		    "obs/passing_mt,obs/passing_nUMIs,obs/passing_ngenes,var/mt,var/ribo,var/hb",
 		.shape = SHAPE_FILTER, .opts = opts, .plan = plan, .run = run, .fixture = "small",
-		.fixture_args = "--min-umis 100 --min-genes 50"
+		.fixture_args = "--min-umis 1 --min-genes 1 --max-mito 0.5"
 	};
 
 	return app_main(&tool, argc, argv);

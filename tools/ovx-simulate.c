@@ -361,7 +361,7 @@ main(int argc, char **argv)
 		.name = "ovx-simulate", .summary = "counts with cell types, samples and doublets of known truth", .args = "",
 		.writes = "X,obs/cell_type,obs/sample,obs/batch,obs/doublet,obs/second_type,obs/depth,obs/phase_truth,var/gene_ids",
 		.shape = SHAPE_SOURCE, .flags = TOOL_SEED, .opts = opts, .plan = plan, .run = run,
-		.fixture_args = "--cells 1200 --genes 3000"
+		.fixture_args = "--cells 600 --genes 3000"
 	};
 
 	return app_main(&tool, argc, argv);

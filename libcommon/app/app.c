@@ -11,13 +11,12 @@
 #include "app/log.h"
 #include "base/mem.h"
 #include "base/sha.h"
-#include "num/blas.h"
 #include "os/budget.h"
 
 /* What a process of ours takes before it has seen any data: code, libraries, pages of
  * the BLAS (whose buffers are added where a tool calls it), stacks. */
-#define BASE_BYTES (24 << 20)
-#define BLAS_BYTES (34 << 20)
+#define BASE_BYTES (14 << 20)
+#define BLAS_BYTES (14 << 20)
 
 static struct {
 	const char *output, *json, *progress, *dump;
@@ -565,13 +564,16 @@ app_main(const struct tool *t, int argc, char **argv)
 	mem_oom = out_of_memory;
 	faults();
 	status = prepare(&a, t, argc, argv, &e);
-	if (status >= 0 && !e.code)
+	if (status >= 0 && !e.code) {
+		mem_free(a.arg);
 		return status;
+	}
 	log_signals();
 	a.stats = json_object();
 	if (!e.code) {
-		blas_init();
-		a.par = par_new(a.threads, blas_thread);
+		if (t->init)
+			t->init();
+		a.par = par_new(a.threads, t->thread);
 		a.threads = par_n(a.par);
 		work(&a, &e);
 	}

@@ -31,7 +31,7 @@ enum tool_shape {
 enum tool_flags {
 	TOOL_SEED = 1,          /* takes -s */
 	TOOL_NO_NEW = 2,        /* a filter without -n */
-	TOOL_BLAS = 4,          /* calls BLAS: needs room for its buffers */
+	TOOL_BLAS = 4,          /* calls BLAS: needs room for its buffers; init and thread are set */
 	TOOL_BINARY = 8,        /* a sink whose output is refused on a terminal; asks a->binary */
 	TOOL_RAW_INPUT = 16,    /* opens its inputs itself */
 	TOOL_TEXT = 32          /* a sink that writes text through app_put */
@@ -59,6 +59,10 @@ struct tool {
 	/* Fills p for the opened set; may be NULL. */
 	int (*plan)(struct app *a, struct plan *p, struct err *e);
 	int (*run)(struct app *a, struct err *e);
+	/* blas_init and blas_thread in tools that call BLAS; the others are not
+	 * linked with it, which halves their start. */
+	void (*init)(void);
+	void (*thread)(void);
 	/* For the contract test: which fixture, with which arguments. */
 	const char *fixture;
 	const char *fixture_args;

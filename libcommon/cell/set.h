@@ -110,8 +110,9 @@ int set_numbers(struct set *s, const char *path, double **x, struct err *e);
 /* [rows][cols] as float; set_dense64 as double. */
 int set_dense(struct set *s, const char *path, float **x, int64_t *n, int64_t *d, struct err *e);
 int set_dense64(struct set *s, const char *path, double **x, int64_t *n, int64_t *d, struct err *e);
-/* A graph: ptr [n + 1], col, w as float. */
+/* A graph: ptr [n + 1], col, w as float; set_graph64 as double. */
 int set_graph(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t **col, float **w, struct err *e);
+int set_graph64(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t **col, double **w, struct err *e);
 /* Text with a NUL behind it. */
 int set_text(struct set *s, const char *path, struct str *text, struct err *e);
 /* Rows of a sparse matrix.  Columns of a block are distinct, in the stream's own

@@ -199,8 +199,9 @@ set_dense64(struct set *s, const char *path, double **x, int64_t *n, int64_t *d,
 	return load_dense(s, path, NULL, x, n, d, e);
 }
 
-int
-set_graph(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t **col, float **w, struct err *e)
+/* A graph with weights as float (f) or double (g). */
+static int
+load_graph(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t **col, float **f, double **g, struct err *e)
 {
 	struct item *it = need_kind(s, path, KIND_GRAPH, e);
 	struct str buf = {0}, scratch = {0};
@@ -211,7 +212,10 @@ set_graph(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t **
 
 	*ptr = NULL;
 	*col = NULL;
-	*w = NULL;
+	if (f)
+		*f = NULL;
+	else
+		*g = NULL;
 	if (!it)
 		return e->code;
 	keep = set_selection(s, it, 0);
@@ -226,7 +230,10 @@ set_graph(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t **
 	}
 	*ptr = mem_new(int64_t, *n + 1);
 	*col = mem_raw(int32_t, most);
-	*w = mem_raw(float, most);
+	if (f)
+		*f = mem_raw(float, most);
+	else
+		*g = mem_raw(double, most);
 	for (int64_t i = 0; i < it->s->n_block && !e->code; i++) {
 		const struct block *b = &it->s->block[i];
 
@@ -241,7 +248,10 @@ set_graph(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t **
 				if (c < 0)
 					continue;
 				(*col)[nnz] = c;
-				(*w)[nnz++] = (float)m.val[k];
+				if (f)
+					(*f)[nnz++] = (float)m.val[k];
+				else
+					(*g)[nnz++] = m.val[k];
 			}
 			(*ptr)[++at] = nnz;
 		}
@@ -251,6 +261,18 @@ set_graph(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t **
 	str_clear(&buf);
 	str_clear(&scratch);
 	return e->code;
+}
+
+int
+set_graph(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t **col, float **w, struct err *e)
+{
+	return load_graph(s, path, n, ptr, col, w, NULL, e);
+}
+
+int
+set_graph64(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t **col, double **w, struct err *e)
+{
+	return load_graph(s, path, n, ptr, col, NULL, w, e);
 }
 
 int

@@ -341,7 +341,7 @@ write_item(struct writer *w, struct item *it, struct err *e)
 		in_heads(it->s, e);             /* its new id follows from the old one */
 	if (e->code)
 		return e->code;
-	if (cut && (it->s->head.kind == KIND_BLOB || it->s->head.kind == KIND_TEXT ||
+	if (cut && (it->s->head.kind >= KIND_BLOB || it->s->head.kind == KIND_TEXT ||
 	    (it->s->head.kind == KIND_DENSE && set_axis_of(it, 1) >= 0))) {
 		dropped(s, &it->s->head);
 		return 0;

@@ -105,8 +105,8 @@ codec_encode(const struct head *h, struct block *b, const void *raw, int64_t n, 
 	b->data_crc = deflate_crc(0, stored->s, stored->n);
 }
 
-static int
-check_crc(const struct head *h, const struct block *b, const void *stored, struct err *e)
+int
+codec_check_crc(const struct head *h, const struct block *b, const void *stored, struct err *e)
 {
 	if (deflate_crc(0, stored, (size_t)b->stored) != b->data_crc)
 		return err_set(e, ERR_DATA, "damaged: %s: checksum of rows %lld to %lld", head_path(h),
@@ -120,7 +120,7 @@ codec_decode(const struct head *h, const struct block *b, const void *stored, st
 	int64_t n = codec_raw_size(h, b, e), cut;
 	char *tmp;
 
-	if (e->code || check_crc(h, b, stored, e))
+	if (e->code || codec_check_crc(h, b, stored, e))
 		return e->code;
 	BUG_IF(b->codec == CODEC_PACK);
 	raw->n = 0;
@@ -268,7 +268,7 @@ codec_decode_csr(const struct head *h, const struct block *b, const void *stored
 	if (codec_raw_size(h, b, e) < 0)
 		return e->code;
 	if (b->codec == CODEC_PACK) {
-		if (check_crc(h, b, stored, e))
+		if (codec_check_crc(h, b, stored, e))
 			return e->code;
 		csr_reserve(m, b->n_row, b->n_item);
 		if (pack_decode(stored, (size_t)b->stored, b->n_row, h->n_col, m, e) == 0 && m->ptr[m->n_row] != b->n_item)

@@ -35,6 +35,9 @@ int codec_decode(const struct head *h, const struct block *b, const void *stored
 void codec_encode_csr(const struct head *h, struct block *b, const struct csr *m, struct str *stored, struct str *scratch);
 int codec_decode_csr(const struct head *h, const struct block *b, const void *stored, struct csr *m, struct str *scratch, struct err *e);
 
+/* ERR_DATA when the stored bytes do not fit their checksum. */
+int codec_check_crc(const struct head *h, const struct block *b, const void *stored, struct err *e);
+
 /* Recomputes the content hash of decoded data and compares. */
 int codec_check_hash(const struct head *h, const struct block *b, const void *raw, int64_t n, struct err *e);
 int codec_check_hash_csr(const struct head *h, const struct block *b, const struct csr *m, struct err *e);

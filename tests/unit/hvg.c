@@ -113,7 +113,7 @@ test_pearson(int64_t n, double clip)
 	ok(a.score[119] == 0 && a.n_selected == 20, "a gene without counts has none; 20 are selected");
 	ok(!memcmp(a.score, b.score, sizeof want), "the same bytes with three threads");
 	for (int64_t j = 0; j < 120; j++)
-		if (a.highly_variable[j] != (a.rank[j] < 20) || (a.rank[j] == 0 && a.score[j] < worst(a.score, (double[120]){0}, 0)))
+		if (a.highly_variable[j] != (a.rank[j] < 20))
 			a.n_selected = -1;
 	ok(a.n_selected == 20 && !e.code, "selected genes are those with a rank");
 	hvg_clear(&a);
@@ -151,7 +151,8 @@ test_batches(void)
 	o.n_top = 10;
 	rows_memory(&r, &m, NULL);
 	hvg_find(&r, &o, &a, NULL, &e);
-	ok(worst(a.score, mean, 100) < 1e-11, "batches: each with its own clip, then the mean (%.1e)", worst(a.score, mean, 100));
+	ok(worst(a.score, mean, 100) < 1e-11, "batches: each with its own clip, then the mean (%.1e)",
+		worst(a.score, mean, 100));
 	ok(a.used_batches == 2, "an empty batch does not count");
 	for (int j = 0; j < 100; j++) {
 		double rank = 0;
@@ -213,7 +214,8 @@ test_masks(void)
 		hvg_find(&r, &o, &a, NULL, &e);
 		for (int j = 0; j < 80; j++)
 			same &= j % 2 ? isnan(a.score[j]) && !a.highly_variable[j] :
-				is_near(a.score[j], b.score[j / 2], 1e-12) && a.highly_variable[j] == b.highly_variable[j / 2];
+				is_near(a.score[j], b.score[j / 2], 1e-12) &&
+				a.highly_variable[j] == b.highly_variable[j / 2];
 		for (int j = 0; j < 80 && f == HVG_PEARSON; j += 2) {
 			first = a.highly_variable[j] || first >= 0 ? first : j;
 			top = a.rank[j] == 0 ? j : top;
@@ -276,8 +278,10 @@ test_v3(void)
 			want[j] += c * c / ((double)(n - 1) * s2);
 		}
 	}
-	ok(!e.code && worst(a.score, want, 90) < 1e-9, "seurat_v3: clipped standardised variance (%.1e)", worst(a.score, want, 90));
-	ok(worst(a.means, mean, 90) < 1e-12 && worst(a.variances, var, 90) < 1e-12 && a.n_selected == 30, "means and variances");
+	ok(!e.code && worst(a.score, want, 90) < 1e-9, "seurat_v3: clipped standardised variance (%.1e)",
+		worst(a.score, want, 90));
+	ok(worst(a.means, mean, 90) < 1e-12 && worst(a.variances, var, 90) < 1e-12 && a.n_selected == 30,
+		"means and variances");
 	hvg_clear(&a);
 	rows_memory_clear(&r);
 	mem_free(x);

@@ -1,4 +1,4 @@
-/* loess: polynomials are reproduced; the fit at vertices against weighted least squares done plainly; golden values */
+/* loess: polynomials are reproduced; vertices against plain weighted least squares; golden values of scikit-misc */
 #include "alg/loess.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -24,7 +24,7 @@ direct(const double *x, const double *y, int n, int near_n, double v)
 		}
 	h = d[near_n - 1];
 	for (int i = 0; i < n; i++) {
-		long double u = fabsl(x[i] - v) / h, w = 1 - u * u * u, p[4] = { 1, x[i] - v, (x[i] - v) * (x[i] - v), y[i] };
+		long double t = x[i] - v, u = fabsl(t) / h, w = 1 - u * u * u, p[4] = { 1, t, t * t, y[i] };
 
 		if (u >= 1)
 			continue;

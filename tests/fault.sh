@@ -1,0 +1,48 @@
+#!/bin/bash
+# fault.sh BINDIR HELPERDIR [TOOL...] - the n-th allocation, read and write fails
+#
+# BINDIR is a build with -DOVX_FAULT (BUILD=asan).  n grows until the tool passes;
+# until then it must end with 1, 3 or 137, leave no file, and leak nothing.  FULL=1
+# tries every n, else a spread that gets wider.
+bin=$(realpath "$1") helper=$(realpath "$2")
+shift 2
+here=$(realpath "$(dirname "$0")")
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/fault.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+n=0 failed=0
+"$here/fixtures.sh" "$bin" "$helper" "$work/f" 20 60 > /dev/null || { echo "not ok 1 - fixtures"; echo 1..1; exit 1; }
+cd "$work/f" || exit 1
+export TMPDIR=$work ASAN_OPTIONS=detect_leaks=1:exitcode=99 UBSAN_OPTIONS=halt_on_error=1:exitcode=98
+
+[ $# -gt 0 ] || set -- $(cd "$bin" && ls)
+for b in "$@"; do
+	info=$("$bin/$b" --dump contract)
+	field() { printf '%s\n' "$info" | awk -F '\t' -v k="$1" '$1 == k { print $2 }'; }
+	shape=$(field shape) fixture=$(field fixture) args=$(field args)
+	case $shape in source) file=$fixture ;; *) file=$fixture.ovx ;; esac
+	for kind in MALLOC READ WRITE; do
+		i=1 step=1 tried=0 bad=
+		while :; do
+			env OVX_FAIL_$kind=$i "$bin/$b" $args -q -@ 1 -o named $file > out 2> err
+			st=$?
+			tried=$((tried + 1))
+			[ $st = 0 ] && break
+			case $st in 1 | 3 | 137) ;; *) bad="$kind $i: exit $st"; break ;; esac
+			[ -z "$(ls named* 2> /dev/null)" ] || { bad="$kind $i: a file was left"; break; }
+			[ $i -lt 200000 ] || { bad="$kind: never passes"; break; }
+			i=$((i + step))
+			[ "$FULL" ] || step=$((step + (i > 8 ? i / 4 : 0)))
+		done
+		rm -f named*
+		n=$((n + 1))
+		if [ -z "$bad" ]; then
+			echo "ok $n - $b: failing ${kind}s, $tried tried"
+		else
+			failed=$((failed + 1))
+			echo "not ok $n - $b: $bad"
+			sed 's/^/# /' err | head -n 20
+		fi
+	done
+done
+echo "1..$n"
+[ $failed = 0 ]

@@ -1,0 +1,233 @@
+/* pack: what goes in comes out; every truncation is refused; noise never crashes */
+#include "base/mem.h"
+#include "base/rng.h"
+#include "stream/pack.h"
+#include "../t.h"
+
+struct packed {
+	uint8_t *b;
+	int64_t n;
+};
+
+static struct packed
+encode(const struct csr *m)
+{
+	size_t room = pack_bound(m->n_row, m->ptr[m->n_row], m->n_col);
+	struct packed p = { mem_new(uint8_t, (long long)room), 0 };
+
+	p.n = pack_encode(m, p.b);
+	BUG_IF(p.n > (int64_t)room);
+	return p;
+}
+
+/* An exact copy on the heap, so that a sanitizer sees a read behind the end. */
+static int
+decode(const uint8_t *b, int64_t n, int64_t n_row, int64_t n_col, struct csr *out)
+{
+	uint8_t *copy = malloc((size_t)n + !n);
+	struct err e = {0};
+
+	memcpy(copy, b, (size_t)n);
+	pack_decode(copy, (size_t)n, n_row, n_col, out, &e);
+	free(copy);
+	return e.code;
+}
+
+static int
+equal(const struct csr *a, const struct csr *b)
+{
+	size_t nnz = (size_t)a->ptr[a->n_row];
+
+	return a->n_row == b->n_row && a->n_col == b->n_col &&
+		!memcmp(a->ptr, b->ptr, (size_t)(a->n_row + 1) * sizeof *a->ptr) &&
+		!memcmp(a->col, b->col, nnz * sizeof *a->col) && !memcmp(a->val, b->val, nnz * sizeof *a->val);
+}
+
+static int
+stats_agree(const struct csr *m, const struct packed *p)
+{
+	int64_t *nnz = mem_new(int64_t, m->n_row);
+	uint64_t *sum = mem_new(uint64_t, m->n_row);
+	uint32_t *max = mem_new(uint32_t, m->n_row);
+	struct err e = {0};
+	int good = !pack_row_stats(p->b, (size_t)p->n, m->n_row, nnz, sum, max, &e);
+
+	for (int64_t i = 0; i < m->n_row; i++) {
+		uint64_t s = 0;
+		uint32_t most = 0;
+
+		for (int64_t k = m->ptr[i]; k < m->ptr[i + 1]; k++) {
+			s += (uint64_t)m->val[k];
+			most = m->val[k] > most ? (uint32_t)m->val[k] : most;
+		}
+		good &= nnz[i] == m->ptr[i + 1] - m->ptr[i] && sum[i] == s && max[i] == most;
+	}
+	mem_free(nnz);
+	mem_free(sum);
+	mem_free(max);
+	return good;
+}
+
+/* Counts with density and size that fall with the gene; kind chooses the edge cases. */
+static struct csr
+make(int64_t n_row, int64_t n_col, int kind, uint64_t seed)
+{
+	struct csr m = { .n_row = n_row, .n_col = n_col };
+	struct rng r = rng_make(seed, RNG_TEST, 6);
+
+	csr_reserve(&m, n_row, n_row * n_col);
+	for (int64_t i = 0; i < n_row; i++) {
+		int64_t at = m.ptr[i];
+
+		for (int64_t j = 0; j < n_col; j++) {
+			double x = 0;
+
+			if (kind == 0)          /* like genes by falling frequency */
+				x = (double)rng_poisson(&r, (rng_u01(&r) < 0.1 ? 27e3 : 3e3) / (double)(n_row + 20 * j));
+			else if (kind == 1)     /* full, every size of value */
+				x = 1 + (double)(rng_u32(&r) >> rng_below(&r, 32));
+			else if (kind == 2)     /* few, anywhere */
+				x = rng_u01(&r) < 0.002 ? 1 + (double)rng_below(&r, 300) : 0;
+			else if (kind == 3)     /* every second row empty, else the largest */
+				x = i % 2 && j % 3 == 0 ? 4294967295.0 : 0;
+			else if (kind == 4)     /* against the order that bands expect */
+				x = rng_u01(&r) < (double)j / (double)n_col ? 1 : 0;
+			if (x < 1 || x > 4294967295.0)
+				continue;
+			m.col[at] = (int32_t)j;
+			m.val[at++] = x;
+		}
+		m.ptr[i + 1] = at;
+	}
+	return m;
+}
+
+static void
+round_trip(int64_t n_row, int64_t n_col, int kind, const char *what)
+{
+	struct csr m = make(n_row, n_col, kind, 1), out = {0};
+	struct packed p = encode(&m), q = encode(&m);
+	int code = decode(p.b, p.n, n_row, n_col, &out);
+
+	ok(!code && equal(&m, &out), "%s: %lld x %lld, %lld non-zeros in %lld bytes", what, (long long)n_row,
+		(long long)n_col, (long long)m.ptr[n_row], (long long)p.n);
+	ok(stats_agree(&m, &p) && p.n == q.n && !memcmp(p.b, q.b, (size_t)p.n),
+		"... rows' statistics; the same bytes again");
+	csr_clear(&m);
+	csr_clear(&out);
+	mem_free(p.b);
+	mem_free(q.b);
+}
+
+static void
+test_size(void)
+{
+	struct csr m = make(512, 4000, 0, 2);
+	struct packed p = encode(&m);
+	double each = (double)p.n / (double)m.ptr[512];
+
+	ok(each < 1, "counts in the expected order take less than a byte each (%.2f)", each);
+	csr_clear(&m);
+	mem_free(p.b);
+}
+
+static void
+test_truncated(int64_t n_row, int64_t n_col, int kind)
+{
+	struct csr m = make(n_row, n_col, kind, 3), out = {0};
+	struct packed p = encode(&m);
+	int64_t taken = 0;
+
+	for (int64_t n = 0; n < p.n; n++)
+		taken += decode(p.b, n, n_row, n_col, &out) != ERR_DATA;
+	ok(taken == 0, "each of %lld truncations is refused", (long long)p.n);
+	ok(decode(p.b, p.n, n_row + 1, n_col, &out) && decode(p.b, p.n, n_row - 1, n_col, &out) &&
+		decode(p.b, p.n, n_row, n_col + 64, &out), "another shape is refused");
+	csr_clear(&m);
+	csr_clear(&out);
+	mem_free(p.b);
+}
+
+/* What is accepted must be sound. */
+static int
+sound(const struct csr *m)
+{
+	for (int64_t i = 0; i < m->n_row; i++)
+		for (int64_t k = m->ptr[i]; k < m->ptr[i + 1]; k++)
+			if (m->col[k] >= m->n_col || m->col[k] <= (k > m->ptr[i] ? m->col[k - 1] : -1) ||
+			    !(m->val[k] >= 1 && m->val[k] <= 4294967295.0))
+				return 0;
+	return 1;
+}
+
+static void
+test_noise(int64_t n_row, int64_t n_col, int kind, int rounds)
+{
+	struct csr m = make(n_row, n_col, kind, 4), out = {0};
+	struct packed p = encode(&m);
+	struct rng r = rng_make(9, RNG_TEST, 7);
+	int64_t head = 1 + 3 * n_row + 45 < p.n ? 1 + 3 * n_row + 45 : p.n;
+	int refused = 0, bad = 0;
+
+	for (int t = 0; t < rounds; t++) {
+		int flips = 1 + (int)rng_below(&r, 3);
+		uint8_t old[3];
+		int64_t at[3];
+
+		for (int i = 0; i < flips; i++) {
+			/* half of them in the head, where lengths are */
+			at[i] = (int64_t)rng_below64(&r, (uint64_t)(t % 2 ? p.n : head));
+			old[i] = p.b[at[i]];
+			p.b[at[i]] = (uint8_t)(t % 3 ? p.b[at[i]] ^ (1u << rng_below(&r, 8)) : rng_u32(&r));
+		}
+		if (decode(p.b, p.n, n_row, n_col, &out))
+			refused++;
+		else
+			bad += !sound(&out);
+		for (int i = flips - 1; i >= 0; i--)
+			p.b[at[i]] = old[i];
+	}
+	ok(bad == 0, "%d damaged blocks: %d refused, the others sound", rounds, refused);
+	csr_clear(&m);
+	csr_clear(&out);
+	mem_free(p.b);
+}
+
+int
+main(void)
+{
+	struct rng r = rng_make(5, RNG_TEST, 8);
+	struct csr out = {0};
+	struct err e = {0};
+	uint8_t noise[300];
+	int taken = 0;
+
+	round_trip(512, 3000, 0, "like genes");
+	round_trip(100, 257, 1, "full");
+	round_trip(300, 2000, 2, "few");
+	round_trip(31, 100, 3, "largest values and empty rows");
+	round_trip(64, 700, 4, "rising density");
+	round_trip(40, 50, 5, "all rows empty");
+	round_trip(0, 50, 0, "no rows");
+	round_trip(7, 1, 1, "one column");
+	round_trip(1, 64, 1, "one row");
+	round_trip(3, 100000, 2, "few in many columns");
+	test_size();
+	test_truncated(20, 300, 0);
+	test_truncated(9, 40, 1);
+	test_noise(60, 900, 0, 6000);
+	test_noise(12, 90, 1, 6000);
+	test_noise(50, 5000, 2, 4000);
+	for (int t = 0; t < 20000; t++) {
+		int n = (int)rng_below(&r, 300);
+
+		for (int i = 0; i < n; i++)
+			noise[i] = (uint8_t)(rng_u32(&r) >> (t % 2 ? 0 : 6));
+		noise[0] = 1;
+		taken += !decode(noise, n, rng_below(&r, 20), rng_below(&r, 2000), &out) && !sound(&out);
+	}
+	ok(taken == 0, "pure noise does no harm");
+	ok(pack_row_stats(noise, 0, 1, NULL, NULL, NULL, &e) == ERR_DATA, "nothing is no head");
+	csr_clear(&out);
+	return done();
+}
