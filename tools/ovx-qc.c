@@ -252,10 +252,10 @@ drop(struct work *w, struct err *e)
 	for (int64_t g = 0; g < w->n_var; g++)
 		keep[g] = w->n_cells[g] >= o.min_cells;
 	genes = filter_rows(keep, w->n_var, &n_gene);
-	if (n_cell == 0)
+	if (n_cell == 0 && !o.flag)
 		err_set(e, ERR_DATA, "none of the %lld cells passes; see the table for which rule takes them, and lower --min-umis, "
 		    "--min-genes or raise --max-mito", (long long)w->n);
-	else if (n_gene == 0)
+	else if (n_gene == 0 && !o.flag)
 		err_set(e, ERR_DATA, "none of the %lld genes is found in %lld of the kept cells; lower --min-cells", (long long)w->n_var,
 		    (long long)o.min_cells);
 	if (!o.flag) {

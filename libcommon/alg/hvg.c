@@ -267,7 +267,8 @@ disperse(const struct hvg_opt *o, const struct genestat *s, int b, double *mean,
 
 /* Which genes a batch selects: ranks, or by the cut-offs 0 and NaN. */
 static void
-select_batch(const struct hvg_opt *o, const struct genestat *s, int b, const double *mean, const double *norm, double *rank)
+select_batch(const struct hvg_opt *o, const struct genestat *s, int b, const double *mean, const double *norm,
+	double *rank)
 {
 	int64_t at = b * s->n_col;
 	double *score = mem_new(double, s->n_col);

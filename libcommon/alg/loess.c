@@ -185,7 +185,8 @@ fit_vertex(struct fit *f, struct vertex *v, struct err *e)
 
 	h = neighbourhood(f, v->x, &first, &last);
 	if (!(h > 0))
-		return err_set(e, ERR_NUMERIC, "loess: %lld points share one x; take a larger span", (long long)f->near);
+		return err_set(e, ERR_NUMERIC, "loess: %lld points share one x; take a larger span",
+			(long long)f->near);
 	for (int64_t i = first; i <= last; i++) {
 		double d = f->p[i].x - v->x, u = fabs(d) / h, w = 1 - u * u * u;
 

@@ -40,7 +40,7 @@ struct fit {
 	struct source src;
 	struct par *p;
 	int64_t g, n_panel;
-	int32_t *order;         /* [g] the caller's number of each gene: by falling mean, so that dense genes come first */
+	int32_t *order;         /* [g] the caller's number of each gene: by falling mean, dense ones first */
 	int64_t *panel;         /* [n_panel + 1] offsets into the packed Gram matrix */
 	struct slot *slot;      /* [n_slot] */
 	struct sparse group;
@@ -460,8 +460,8 @@ pca_fit(struct rows *r, const struct pca_opt *o, struct pca *f, struct par *p, s
 	if (e->code)
 		return e->code;
 	if (o->k < 1 || o->k >= o->g || o->k >= r->n_row)
-		return err_set(e, ERR_USAGE, "%d components: must be fewer than the %lld cells and the %lld genes; ask for fewer",
-			o->k, (long long)r->n_row, (long long)o->g);
+		return err_set(e, ERR_USAGE,
+			"%d components: must be fewer than the %lld cells and the %lld genes; ask for fewer", o->k, (long long)r->n_row, (long long)o->g);
 	f->n = r->n_row;
 	f->g = o->g;
 	f->k = o->k;
@@ -578,6 +578,6 @@ pca_bytes(int64_t n, int64_t g, int k, int n_slot)
 		levels++;
 	/* a group, half full, the tile and the slots */
 	sums = (levels + 1) * packed + group / 2 * 12 + group / GROUP * (8 + n_slot * 12);
-	eigen = packed + 3 * g * g * 8 + 2 * g * k * 8;
+	eigen = packed + g * g * 8 + 3 * g * k * 8 + g * 300;
 	return (sums > eigen ? sums : eigen) + n * k * 4 + g * k * 8;
 }

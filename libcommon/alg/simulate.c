@@ -219,7 +219,7 @@ sim_new(const struct sim_opt *opt)
 	for (int t = 0; t < opt->n_type; t++)
 		s->share[t] *= (opt->n_type > 2 ? 0.99 : 1) / sum;
 	s->share[opt->n_type - 1] = 1;
-	s->depth = 0.23 * (double)opt->n_gene;
+	s->depth = 0.15 * (double)opt->n_gene;
 	mem_free(base);
 	return s;
 }

@@ -293,15 +293,17 @@ stored_bytes(struct set *s, struct err *e)
 /* Memory: what the tool says, what we hold, and whether that fits under -M.
  * What is left over goes to row blocks in flight. */
 static int
-make_plan(struct app *a, struct plan *p, struct err *e)
+plan_memory(struct app *a, struct plan *p, struct err *e)
 {
 	const struct tool *t = a->tool;
-	int64_t cap = a->memory, names = 0, extra;
-	char need[32], have[32];
+	int64_t names = 0;
 
-	a->set.spool.cap = cap / 8 < SPOOL_MEMORY ? cap / 8 : SPOOL_MEMORY;
+	memset(p, 0, sizeof *p);
 	if (t->plan)
 		t->plan(a, p, e);
+	a->reads.n = 0;                 /* planning is no reading */
+	if (a->reads.s)
+		a->reads.s[0] = 0;
 	for (int i = 0; i < N_AXIS; i++)
 		names += (int64_t)a->set.axis[i].names.buf.cap + 8 * a->set.axis[i].names.cap;
 	p->memory += BASE_BYTES + 2 * names + a->threads * (1 << 20);
@@ -309,13 +311,34 @@ make_plan(struct app *a, struct plan *p, struct err *e)
 		p->memory += a->threads * (int64_t)BLAS_BYTES;
 	if (a->set.pipe >= 0)
 		p->memory += a->set.spool.cap;
+	return e->code;
+}
+
+static int
+make_plan(struct app *a, struct plan *p, struct err *e)
+{
+	int64_t cap = a->memory, extra;
+	int threads = a->threads;
+	char need[32], have[32];
+
+	a->set.spool.cap = cap / 8 < SPOOL_MEMORY ? cap / 8 : SPOOL_MEMORY;
+	plan_memory(a, p, e);
+	/* Threads cost memory: with fewer of them the same result may still be had. */
+	while (!e->code && p->memory > cap && a->threads > 1) {
+		a->threads--;
+		plan_memory(a, p, e);
+	}
 	if (e->code)
 		return e->code;
-	if (p->memory > cap) {
-		size_text(p->memory, need);
-		size_text(cap, have);
+	size_text(p->memory, need);
+	size_text(cap, have);
+	if (p->memory > cap)
 		return err_set(e, ERR_MEMORY, "needs about %s, and %s %s; %s", need, c.memory ? "-M allows" : "may use", have,
-		    c.memory ? "raise -M, or use fewer threads (-@)" : "give it more memory, or use fewer threads (-@)");
+		    c.memory ? "raise -M" : "give it more memory");
+	if (a->threads < threads) {
+		par_free(a->par);
+		a->par = a->set.par = par_new(a->threads, a->tool->thread);
+		app_info("%d threads instead of %d, to stay within %s", a->threads, threads, have);
 	}
 	extra = cap - p->memory;
 	a->set.wave_bytes = extra / 2 > 1 << 20 ? extra / 2 : 1 << 20;

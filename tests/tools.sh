@@ -1,0 +1,161 @@
+#!/bin/bash
+# tools.sh BINDIR - golden cases, refusals and properties of the tools, on small made-up data
+bin=$(realpath "$1")
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/tools.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+PATH=$bin:$PATH
+n=0 failed=0
+is() {
+	n=$((n + 1))
+	if [ "$2" = "$3" ]; then echo "ok $n - $1"; else failed=$((failed + 1)); echo "not ok $n - $1"; printf "# want '%s'\n# got '%s'\n" "$2" "$3"; fi
+}
+has() { # has WHAT STATUS PATTERN COMMAND...: exit status, and a word in the message
+	local what=$1 st=$2 pat=$3
+	shift 3
+	"$@" > out 2> err < /dev/null
+	is "$what" "$st yes" "$? $(grep -q -- "$pat" err && echo yes || cat err)"
+}
+col() { ovx-dump -p "$1" "$2" | sed 1d | cut -f 2 | tr '\n' ' '; }
+cd "$work" || exit 1
+
+# --- a matrix by hand: 6 genes x 5 cells ---------------------------------------
+mkdir mtx
+printf 'E1\tMT-ND1\tGene Expression\nE2\tHBB\tGene Expression\nE3\tHBEGF\tGene Expression\nE4\tRPL3\tGene Expression\nE5\tDUP\tGene Expression\nE6\tDUP\tGene Expression\nA1\tCD3\tAntibody Capture\n' > mtx/features.tsv
+printf 'AAA-1\nAAB-1\nAAC-1\nAAD-1\nAAE-1\n' > mtx/barcodes.tsv
+cat > mtx/matrix.mtx <<'E'
+%%MatrixMarket matrix coordinate integer general
+% a comment
+7 5 13
+1 1 2
+2 1 1
+4 1 3
+5 1 4
+7 1 9
+1 2 1
+3 2 2
+6 2 7
+2 3 4294967295
+4 4 1
+5 4 1
+1 5 5
+5 5 0
+E
+ovx-import -q mtx -o m.ovx 2> err
+is "import: symbols made unique, other features left out" "MT-ND1 HBB HBEGF RPL3 DUP DUP-1 " "$(ovx-dump -p var m.ovx | sed 1d | tr '\n' ' ')"
+is "import: ids kept" "E1 E2 E3 E4 E5 E6 " "$(col var/gene_ids m.ovx)"
+is "import: says both" 2 "$(grep -c 'ovx-import: ' err)"
+is "import: values, zeros left out" "11 4294967295" "$(ovx-dump -p X m.ovx | sed 1d | wc -l) $(ovx-dump -p X m.ovx | awk 'NR > 1 && $3 > 100 { print $3 }')"
+is "import: all feature types" 7 "$(ovx-import -q --feature-type all mtx 2> /dev/null | ovx-dump -p var | sed 1d | wc -l)"
+(head -n 3 mtx/matrix.mtx; tail -n 13 mtx/matrix.mtx | sort -r) > shuffled && mkdir un && cp mtx/*.tsv un && cp shuffled un/matrix.mtx
+ovx-import -q un -o u.ovx 2> err
+is "import: unsorted entries" "$(ovx-dump -p X m.ovx | cksum)" "$(ovx-dump -p X u.ovx | cksum)"
+mkdir gz && for f in barcodes.tsv features.tsv matrix.mtx; do gzip -c mtx/$f > gz/GSM1_$f.gz; done
+is "import: gzip and a name prefix" "$(cksum < m.ovx)" "$(ovx-import -q gz 2> /dev/null | cksum)"
+mkdir old && cut -f 1,2 mtx/features.tsv > old/genes.tsv && cp mtx/barcodes.tsv mtx/matrix.mtx old
+is "import: Cell Ranger 2 (genes.tsv)" "CD3" "$(ovx-import -q old 2> /dev/null | ovx-dump -p var | tail -n 1)"
+mkdir deep && cp -r old deep/hg19
+is "import: a folder with a genome in it" 7 "$(ovx-import -q deep 2> /dev/null | ovx-dump -p var | sed 1d | wc -l)"
+
+# --- qc -------------------------------------------------------------------------
+ovx-qc -q --flag m.ovx -o q.ovx 2> err
+is "qc: nUMIs" "10 10 4294967295 2 5 " "$(col obs/nUMIs q.ovx)"
+is "qc: detected_genes" "4 3 1 2 1 " "$(col obs/detected_genes q.ovx)"
+is "qc: mito_perc is a fraction" "0.2 0.1 0 0 1 " "$(col obs/mito_perc q.ovx)"
+is "qc: HBEGF is no haemoglobin" "0 1 0 0 0 0 " "$(col var/hb q.ovx)"
+is "qc: with --compat it is" "0 1 1 0 0 0 " "$(ovx-qc -q --compat --flag m.ovx 2> /dev/null | ovx-dump -p var/hb | sed 1d | cut -f 2 | tr '\n' ' ')"
+is "qc: a family of one's own" "0.4 0.7 0 0.5 0 " "$(ovx-qc -q --flag --gene-set dup=DUP m.ovx 2> /dev/null | ovx-dump -p obs/dup_perc | sed 1d | cut -f 2 | tr '\n' ' ')"
+is "qc: thresholds are strict" "AAB-1 " "$(ovx-qc -q --min-umis 5 --min-genes 2 --max-mito 0.2 --min-cells 0 m.ovx 2> /dev/null | ovx-dump -p obs | sed 1d | tr '\n' ' ')"
+is "qc: genes in enough kept cells" "MT-ND1 " "$(ovx-qc -q --min-umis 4 --min-genes 0 --max-mito 2 --min-cells 3 m.ovx 2> /dev/null | ovx-dump -p var | sed 1d | tr '\n' ' ')"
+has "qc: nothing left" 1 'lower --min-umis' ovx-qc m.ovx
+has "qc: no mitochondrial gene is said" 0 'no gene name starts with' ovx-qc --flag <(ovx-cut -q --genes <(echo HBB) m.ovx)
+
+# --- normalize ------------------------------------------------------------------
+ovx-normalize -q --target-sum 100 m.ovx -o n.ovx 2> err
+is "normalize: genes that dominate a cell are left out of the sums" "0 0 0 0 0 0 " "$(ovx-normalize -q --max-fraction 1 m.ovx 2> /dev/null | ovx-dump -p var/highly_expressed | sed 1d | cut -f 2 | tr '\n' ' ')"
+is "normalize: by default all here do" "1 1 0 1 1 1 " "$(col var/highly_expressed n.ovx)"
+is "normalize: the divisor is f/T" "0 0.02 0 0 0 " "$(col obs/size_factor n.ovx)"
+is "normalize: plain" "0.1 0.1 42949672.95 0.02 0.05 " "$(ovx-normalize -q --target-sum 100 --exclude-highly-expressed no m.ovx 2> /dev/null | ovx-dump -p obs/size_factor | sed 1d | cut -f 2 | tr '\n' ' ')"
+
+# --- refusals: each says what to do ----------------------------------------------
+printf 'gene\tc1\tc2\ng1\t1\t0.5\ng2\t0\t3\n' > real.tsv
+ovx-import -q --rows genes real.tsv -o real.ovx
+has "real values import, and qc refuses them" 1 'no count' ovx-qc real.ovx
+printf 'gene\tc1\tc2\ng1\t1\t-2\n' > neg.tsv && ovx-import -q --rows genes neg.tsv -o neg.ovx
+has "negative values: normalize" 1 'no count' ovx-normalize neg.ovx
+printf 'gene\tc1\tc2\ng1\t1\tnan\n' > nan.tsv && ovx-import -q --rows genes nan.tsv -o nan.ovx
+has "NaN: hvg" 1 'no count' ovx-hvg nan.ovx
+has "a table needs --rows" 2 'rows genes' ovx-import real.tsv
+printf 'AAA-1\nAAA-1\nAAC-1\nAAD-1\nAAE-1\n' > un/barcodes.tsv
+has "duplicated barcodes" 1 'AAA-1 stands there twice' ovx-import un
+has "no matrix in a folder" 1 'matrix.mtx' ovx-import "$work/none-$(mkdir none-; echo)"
+has "a file that is nothing" 1 'not an ovx stream but text' ovx-qc real.tsv
+gzip -k real.tsv
+has "a gzipped file" 1 'gzip' ovx-qc real.tsv.gz
+ovx-simulate -q --cells 120 --genes 3000 --types 3 -o s.ovx
+ovx-simulate -q --cells 60 --genes 3000 --samples 1 -o one.ovx
+has "a batch column that does not exist, with those that do" 1 'batch, cell_type' ovx-qc -b donor s.ovx
+has "and one that is misspelt" 1 'did you mean sample' ovx-qc -b smaple s.ovx
+ovx-normalize -q s.ovx | ovx-hvg -q --n-top 300 | ovx-scale -q | ovx-pca -q -k 10 -o p.ovx
+ovx-normalize -q one.ovx | ovx-hvg -q --n-top 300 | ovx-scale -q | ovx-pca -q -k 10 -o pone.ovx
+has "one batch only" 1 'one batch only' ovx-harmony -b sample pone.ovx
+has "harmony without -b" 2 'obs column' ovx-harmony p.ovx
+has "more neighbours than cells" 2 'only 120 cells' ovx-knn -k 121 p.ovx
+has "more components than cells" 2 '' ovx-pca -k 120 p.ovx
+has "pca before scale" 1 'ovx-scale' ovx-pca s.ovx
+has "cluster before knn" 1 'ovx-knn' ovx-cluster p.ovx
+has "knn before pca" 1 'ovx-pca' ovx-knn s.ovx
+has "a section that is not there" 1 'did you mean' ovx-dump -p obs/celltype s.ovx
+has "an option that is misspelt" 2 'did you mean --resolution' ovx-cluster --resoltion 1 p.ovx
+has "a delta without its base" 1 'base' ovx-dump -p X <(ovx-cut -q -n -e 'doublet==0' s.ovx)
+has "a delta of another base" 1 'other' ovx-join one.ovx <(ovx-normalize -q -n s.ovx)
+: > e.tsv
+mkdir empty && printf 'E1\tA\n' > empty/genes.tsv && : > empty/barcodes.tsv && printf '%%%%MatrixMarket matrix coordinate integer general\n1 0 0\n' > empty/matrix.mtx
+is "an empty matrix imports" "0 1" "$(ovx-import -q empty | ovx-dump -l | awk '$1 == "X" { print $4, $5 }')"
+
+# --- cut, paste, cat -------------------------------------------------------------
+is "cut: expression over columns" "$(ovx-dump -p obs/cell_type s.ovx | grep -c type2)" "$(ovx-cut -q -e 'cell_type == "type2"' s.ovx | ovx-dump -p obs | sed 1d | wc -l)"
+is "cut: in, and, not, numbers" "$(paste <(ovx-dump -p obs/cell_type s.ovx) <(ovx-dump -p obs/depth s.ovx) | awk -F '\t' 'NR > 1 && $2 ~ /type[13]/ && !($4 > 600)' | wc -l)" \
+	"$(ovx-cut -q -e 'cell_type in (type1, type3) && !(depth > 600)' s.ovx | ovx-dump -p obs | sed 1d | wc -l)"
+is "cut: a pattern" "$(ovx-dump -p obs s.ovx | grep -c '^A')" "$(ovx-cut -q -e 'name ~ "^A"' s.ovx | ovx-dump -p obs | sed 1d | wc -l)"
+has "cut: a bad expression" 2 'missing' ovx-cut -e 'depth >' s.ovx
+ovx-dump -p obs s.ovx | sed 1d | head -n 7 > seven
+is "cut: a list" "$(tr '\n' ' ' < seven)" "$(ovx-cut -q -l seven s.ovx | ovx-dump -p obs | sed 1d | tr '\n' ' ')"
+is "cut: not a list" 113 "$(ovx-cut -q --not -l seven s.ovx | ovx-dump -p obs | sed 1d | wc -l)"
+is "cut: sections" "X obs obs/depth var" "$(ovx-cut -q -p X -p obs/depth s.ovx | ovx-dump -l | sed 1d | cut -f 1 | grep -v log/ | sort | tr '\n' ' ' | sed 's/ $//')"
+is "cut: without a selection the same bytes" "$(cksum < s.ovx)" "$(ovx-cut -q s.ovx | cksum)"
+printf 'name,score,kind,flag\nnobody,1,a,True\n' > t.csv
+sed 's/$/,2.5,b,False/' seven >> t.csv
+ovx-paste --obs t.csv s.ovx -o pasted.ovx 2> err
+is "paste: missing and surplus names are counted" "113 1" "$(sed -n 's/.*: \([0-9]*\) cells of the input are missing.* \([0-9]*\) of its rows are surplus.*/\1 \2/p' err)"
+is "paste: numbers with missing values" "2.5 nan" "$(col obs/score pasted.ovx | awk '{ print $1, $NF }')"
+has "paste: --strict" 1 'missing' ovx-paste --strict --obs t.csv s.ovx
+ovx-cut -q -l <(head -n 60 <(ovx-dump -p obs s.ovx | sed 1d)) s.ovx -o h1.ovx
+ovx-cut -q -l <(tail -n 60 <(ovx-dump -p obs s.ovx | sed 1d)) --genes <(ovx-dump -p var s.ovx | sed 1d | tail -n 2000) s.ovx -o h2.ovx
+is "cat: inner, names, samples" "120 2000 a_ 60" "$(ovx-cat -q a=h1.ovx b=h2.ovx -o ab.ovx; ovx-dump -l ab.ovx | awk '$1 == "X" { printf "%s %s ", $4, $5 }'; ovx-dump -p obs ab.ovx | sed -n 2p | cut -c 1-2 | tr '\n' ' '; col obs/sample ab.ovx | tr ' ' '\n' | grep -c '^b$')"
+is "cat: outer" 3000 "$(ovx-cat -q --join outer a=h1.ovx b=h2.ovx | ovx-dump -l | awk '$1 == "X" { print $5 }')"
+is "cat: the halves are the whole" "$(ovx-dump -p X s.ovx | sed 1d | sort | cksum)" "$(ovx-cat -q --keep-names a=h1.ovx b=<(ovx-cut -q -l <(tail -n 60 <(ovx-dump -p obs s.ovx | sed 1d)) s.ovx) | ovx-dump -p X | sed 1d | sort | cksum)"
+has "cat: equal names" 1 'stands in two inputs' ovx-cat --keep-names a=h1.ovx b=h1.ovx
+
+# --- a stale section is named ------------------------------------------------------
+ovx-normalize -q --target-sum 1000 p.ovx -o stale.ovx
+is "check: what was made from something else is stale" "obs/nothing? no: layers/scaled" "obs/nothing? no: $(ovx-check stale.ovx | awk '$2 == "stale" { print $3 }' | grep -o 'layers/scaled')"
+
+# --- permuting the cells permutes the results ---------------------------------------
+ovx-simulate -q --cells 400 --genes 2000 --types 4 -o c.ovx
+mkdir perm
+ovx-dump -p var c.ovx | sed 1d | awk '{ print $1 "\t" $1 }' > perm/genes.tsv
+ovx-dump -p obs c.ovx | sed 1d | sort > perm/barcodes.tsv
+ovx-dump -p X c.ovx | sed 1d | awk -F '\t' 'FILENAME ~ /genes/ { g[$1] = FNR; next } FILENAME ~ /barcodes/ { c[$1] = FNR; next } { print g[$2], c[$1], $3 }' perm/genes.tsv perm/barcodes.tsv - | sort -k2,2n -k1,1n > e
+{ echo '%%MatrixMarket matrix coordinate integer general'; echo "2000 400 $(wc -l < e)"; cat e; } > perm/matrix.mtx
+ovx-import -q perm -o d.ovx 2> /dev/null
+line() { ovx-qc -q --min-umis 100 --min-genes 50 "$1" 2> /dev/null | ovx-normalize -q | ovx-hvg -q --n-top 500 | ovx-scale -q | ovx-pca -q -k 10 | ovx-knn -q -o "$2"; }
+line c.ovx c.out; line d.ovx d.out
+sorted() { ovx-dump -p "$1" "$2" | sed 1d | sort; }
+is "permuted cells: QC and size factors exactly" "$(sorted obs/size_factor c.out | cksum) $(sorted obs/nUMIs c.out | cksum)" "$(sorted obs/size_factor d.out | cksum) $(sorted obs/nUMIs d.out | cksum)"
+is "permuted cells: the same genes" "$(sorted var/highly_variable c.out | cksum)" "$(sorted var/highly_variable d.out | cksum)"
+near() { paste <(sorted "$1" c.out) <(sorted "$1" d.out) | awk -v t="$2" -F '\t' '{ n = NF / 2; for (i = 2; i <= n; i++) { d = $i - $(i + n); if (d < 0) d = -d; s = $i < 0 ? -$i : $i; if (d > t * (s > 1 ? s : 1)) bad++ } } END { print bad + 0 }'; }
+is "permuted cells: statistics to 1e-9" "0 0" "$(near var/mean 1e-9) $(near var/residual_variances 1e-9)"
+is "permuted cells: PCA to 1e-6" 0 "$(near obsm/X_pca 1e-6)"
+is "permuted cells: neighbours as sets" "$(sorted obsp/distances c.out | cut -f 1,2 | cksum)" "$(sorted obsp/distances d.out | cut -f 1,2 | cksum)"
+echo "1..$n"
+[ $failed = 0 ]
