@@ -119,8 +119,8 @@ is "cut: in, and, not, numbers" "$(paste <(ovx-dump -p obs/cell_type s.ovx) <(ov
 is "cut: a pattern" "$(ovx-dump -p obs s.ovx | grep -c '^A')" "$(ovx-cut -q -e 'name ~ "^A"' s.ovx | ovx-dump -p obs | sed 1d | wc -l)"
 has "cut: a bad expression" 2 'missing' ovx-cut -e 'depth >' s.ovx
 ovx-dump -p obs s.ovx | sed 1d | head -n 7 > seven
-is "cut: a list" "$(tr '\n' ' ' < seven)" "$(ovx-cut -q -l seven s.ovx | ovx-dump -p obs | sed 1d | tr '\n' ' ')"
-is "cut: not a list" 113 "$(ovx-cut -q --not -l seven s.ovx | ovx-dump -p obs | sed 1d | wc -l)"
+is "cut: a list" "$(tr '\n' ' ' < seven)" "$(ovx-cut -q --cells seven s.ovx | ovx-dump -p obs | sed 1d | tr '\n' ' ')"
+is "cut: not a list" 113 "$(ovx-cut -q --not --cells seven s.ovx | ovx-dump -p obs | sed 1d | wc -l)"
 is "cut: sections" "X obs obs/depth var" "$(ovx-cut -q -p X -p obs/depth s.ovx | ovx-dump -l | sed 1d | cut -f 1 | grep -v log/ | sort | tr '\n' ' ' | sed 's/ $//')"
 is "cut: without a selection the same bytes" "$(cksum < s.ovx)" "$(ovx-cut -q s.ovx | cksum)"
 printf 'name,score,kind,flag\nnobody,1,a,True\n' > t.csv
@@ -129,12 +129,21 @@ ovx-paste --obs t.csv s.ovx -o pasted.ovx 2> err
 is "paste: missing and surplus names are counted" "113 1" "$(sed -n 's/.*: \([0-9]*\) cells of the input are missing.* \([0-9]*\) of its rows are surplus.*/\1 \2/p' err)"
 is "paste: numbers with missing values" "2.5 nan" "$(col obs/score pasted.ovx | awk '{ print $1, $NF }')"
 has "paste: --strict" 1 'missing' ovx-paste --strict --obs t.csv s.ovx
-ovx-cut -q -l <(head -n 60 <(ovx-dump -p obs s.ovx | sed 1d)) s.ovx -o h1.ovx
-ovx-cut -q -l <(tail -n 60 <(ovx-dump -p obs s.ovx | sed 1d)) --genes <(ovx-dump -p var s.ovx | sed 1d | tail -n 2000) s.ovx -o h2.ovx
+ovx-cut -q --cells <(head -n 60 <(ovx-dump -p obs s.ovx | sed 1d)) s.ovx -o h1.ovx
+ovx-cut -q --cells <(tail -n 60 <(ovx-dump -p obs s.ovx | sed 1d)) --genes <(ovx-dump -p var s.ovx | sed 1d | tail -n 2000) s.ovx -o h2.ovx
 is "cat: inner, names, samples" "120 2000 a_ 60" "$(ovx-cat -q a=h1.ovx b=h2.ovx -o ab.ovx; ovx-dump -l ab.ovx | awk '$1 == "X" { printf "%s %s ", $4, $5 }'; ovx-dump -p obs ab.ovx | sed -n 2p | cut -c 1-2 | tr '\n' ' '; col obs/sample ab.ovx | tr ' ' '\n' | grep -c '^b$')"
 is "cat: outer" 3000 "$(ovx-cat -q --join outer a=h1.ovx b=h2.ovx | ovx-dump -l | awk '$1 == "X" { print $5 }')"
-is "cat: the halves are the whole" "$(ovx-dump -p X s.ovx | sed 1d | sort | cksum)" "$(ovx-cat -q --keep-names a=h1.ovx b=<(ovx-cut -q -l <(tail -n 60 <(ovx-dump -p obs s.ovx | sed 1d)) s.ovx) | ovx-dump -p X | sed 1d | sort | cksum)"
+is "cat: the halves are the whole" "$(ovx-dump -p X s.ovx | sed 1d | sort | cksum)" "$(ovx-cat -q --keep-names a=h1.ovx b=<(ovx-cut -q --cells <(tail -n 60 <(ovx-dump -p obs s.ovx | sed 1d)) s.ovx) | ovx-dump -p X | sed 1d | sort | cksum)"
 has "cat: equal names" 1 'stands in two inputs' ovx-cat --keep-names a=h1.ovx b=h1.ovx
+
+has "cut: --not alone" 2 'expression' ovx-cut --not -e 'depth > 1' s.ovx
+is "cut: true and false" "$(ovx-cut -q -e 'doublet == 0' s.ovx | ovx-dump -p obs | cksum)" "$(ovx-cut -q -e 'doublet == false' s.ovx | ovx-dump -p obs | cksum)"
+is "cut: a list from a pipe has the bytes of one from a file" "$(ovx-cut -q --cells seven s.ovx | cksum)" "$(ovx-cut -q --cells <(cat seven) s.ovx | cksum)"
+is "import: a table from a pipe" "$(ovx-import -q --rows genes real.tsv | ovx-dump -p X | cksum)" "$(ovx-import -q --rows genes < real.tsv | ovx-dump -p X | cksum)"
+is "cut: layers and components are not stale after it" ok "$(ovx-cut -q -e 'depth > 300' p.ovx | ovx-check | cut -f 2)"
+is "check: a delta that drops cells is no stale stream" ok "$(ovx-qc -q -n --min-umis 1 --min-genes 200 s.ovx 2> /dev/null | ovx-check | cut -f 2)"
+has "cluster: an asymmetric graph" 1 'not symmetric' ovx-cluster -p obsp/distances <(ovx-knn -q p.ovx)
+has "harmony: a column that is no batch" 1 'no column of batches' ovx-harmony -b depth p.ovx
 
 # --- a stale section is named ------------------------------------------------------
 ovx-normalize -q --target-sum 1000 p.ovx -o stale.ovx

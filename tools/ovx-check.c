@@ -98,7 +98,7 @@ check_axes(const struct in *in, int *is_delta, struct err *e)
 		for (int d = 0; d < 2; d++) {
 			const struct head *h = &in->sect[i]->head;
 			const char *v = head_get(h, d ? "axis1" : "axis0");
-			int found = 0;
+			int found = head_get(h, "of") ? *is_delta = 1 : 0;
 
 			for (int64_t k = 0; v && k < in->n; k++) {
 				const struct head *x = &in->sect[k]->head;
@@ -150,6 +150,7 @@ check(struct app *a, const char *path, struct err *e)
 	struct sect *s;
 	int64_t at = 64, n_stale = 0;
 	int is_delta = 0;
+	struct err said = {0};
 
 	if (in_open(&in, path, 1, &a->set.spool, e) == 0) {
 		in.index = &index;
@@ -173,6 +174,11 @@ check(struct app *a, const char *path, struct err *e)
 	in_close(&in);
 	str_clear(&index);
 	app_stat_int(a, "stale", n_stale);
+	/* What was found good is said even when the next file is not. */
+	file_write(a->out.fd, a->text.s ? a->text.s : "", a->text.n, &said);
+	a->text.n = 0;
+	if (said.code && !e->code)
+		*e = said;
 	return e->code;
 }
 
@@ -183,7 +189,6 @@ run(struct app *a, struct err *e)
 		check(a, "-", e);
 	for (int i = 0; i < a->n_arg && !e->code; i++)
 		check(a, a->arg[i], e);
-	app_put(a, "", 0, e);
 	return e->code;
 }
 

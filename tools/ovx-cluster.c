@@ -10,6 +10,7 @@
 #include "alg/leiden.h"
 #include "app/app.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "os/text.h"
 
 static struct {
@@ -88,6 +89,25 @@ put(struct app *a, const char *name, const struct resolution *r, const struct le
 	return e->code;
 }
 
+/* Whether every edge stands in both its rows with one weight: by sums of hashes. */
+static int
+symmetric(int64_t n, const int64_t *ptr, const int32_t *col, const float *w)
+{
+	uint64_t up = 0, down = 0;
+
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t k = ptr[i]; k < ptr[i + 1]; k++) {
+			struct { int32_t a, b; float w; } edge = { (int32_t)(i < col[k] ? i : col[k]), (int32_t)(i < col[k] ? col[k] : i), w[k] };
+			uint64_t h = rng_hash(&edge, sizeof edge, 0);
+
+			if (i < col[k])
+				up += h;
+			else if (i > col[k])
+				down += h;
+		}
+	return up == down;
+}
+
 static int
 run(struct app *a, struct err *e)
 {
@@ -101,6 +121,8 @@ run(struct app *a, struct err *e)
 	app_reads(a, o.graph);
 	if (e->code || !set_need(&a->set, o.graph, "run ovx-knn first", e) || set_graph(&a->set, o.graph, &n, &ptr, &col, &w, e))
 		return e->code;
+	if (!symmetric(n, ptr, col, w))
+		err_set(e, ERR_DATA, "%s is not symmetric: communities need a graph like obsp/connectivities", o.graph);
 	key = set_keys(&a->set, AXIS_OBS, e);
 	label = mem_raw(int32_t, n);
 	app_phase("clustering", n_res);

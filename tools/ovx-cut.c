@@ -18,7 +18,7 @@ static struct {
 static const struct opt opts[] = {
 	{ 'e', "expr", STR(&o.expr), "", "", "EXPR", "keep cells for which this holds, like 'nUMIs > 500 && !predicted_doublet'", 0 },
 	{ 0, "gene-expr", STR(&o.gene_expr), "", "", "EXPR", "keep genes for which this holds, over var/ columns", 0 },
-	{ 'l', "cells", INFILE(&o.cells), "", "", "FILE", "keep the cells named in a file, one a line", 0 },
+	{ 0, "cells", INFILE(&o.cells), "", "", "FILE", "keep the cells named in a file, one a line", 0 },
 	{ 0, "genes", INFILE(&o.genes), "", "", "FILE", "keep the genes named in a file, one a line", 0 },
 	{ 0, "not", FLAG(&o.not), "", "", "", "drop what the files name, keep the rest", 0 },
 	{ 'p', "path", LIST(&o.keep), "", "", "PATTERN", "keep sections that match, like 'obs/*' (and the axes); may be repeated", 0 },
@@ -110,8 +110,15 @@ plan(struct app *a, struct plan *p, struct err *e)
 {
 	p->memory = 200 * a->set.axis[AXIS_OBS].n;
 	if (set_find(&a->set, "X"))
-		p->memory += app_rows_bytes(a, "X", e);
+		p->memory += 2 * app_rows_bytes(a, "X", e);
+	a->block_bytes *= 2;
 	return e->code;
+}
+
+static const char *
+check(void)
+{
+	return o.not && !o.cells && !o.genes ? "--not turns --cells and --genes round; write ! into an expression" : NULL;
 }
 
 int
@@ -119,7 +126,7 @@ main(int argc, char **argv)
 {
 	static const struct tool tool = {
 		.name = "ovx-cut", .summary = "keep or drop sections, cells and genes", .args = "[BASE [DELTA...]]",
-		.shape = SHAPE_FILTER, .opts = opts, .plan = plan, .run = run, .fixture = "small", .fixture_args = "-e doublet==0"
+		.shape = SHAPE_FILTER, .opts = opts, .check = check, .plan = plan, .run = run, .fixture = "small", .fixture_args = "-e doublet==0"
 	};
 
 	return app_main(&tool, argc, argv);

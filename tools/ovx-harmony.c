@@ -25,7 +25,7 @@ static const struct opt opts[] = {
 	{ 'r', "rep", STR(&o.key), "X_pca", "", "KEY", "embedding to correct", 0 },
 	{ 0, "dims", INT(&o.dims), "0", "[0,100000]", "N", "how many of its components; 0 = all", 0 },
 	{ 0, "theta", LIST(&o.theta), "", "", "X", "strength of mixing; repeat it for several columns (default: 2, variant 0: 1)", 0 },
-	{ 0, "lambda", REAL(&o.lambda), "-1", "", "X", "ridge penalty; negative = 0.2 times the expected weight (variant 2), else 1", 0 },
+	{ 0, "lambda", REAL(&o.lambda), "", "(0,inf)", "X", "ridge penalty (default: 0.2 times the expected weight, variants 1 and 0: 1)", 0 },
 	{ 0, "sigma", REAL(&o.sigma), "0.1", "(0,inf)", "X", "width of the soft assignment", 0 },
 	{ 0, "nclust", INT(&o.nclust), "0", "[0,100000]", "N", "clusters; 0 = a thirtieth of the cells, at most 100", 0 },
 	{ 0, "variant", INT(&o.variant), "2", "[0,2]", "N", "2 = Harmony 2, 1 = R harmony 1.2 and harmonypy 0.1, 0 = harmonypy 0.0", 0 },
@@ -60,6 +60,9 @@ batches(struct app *a, struct work *w, struct err *e)
 		if (w->g[w->n].name.n < 2)
 			err_set(e, ERR_DATA, "obs/%s: one batch only (%s); there is nothing to correct: go on with X_pca", p,
 			    w->g[w->n].name.n ? strs_get(&w->g[w->n].name, 0) : "none");
+		if (!e->code && w->g[w->n].name.n > 20 && 2 * w->g[w->n].name.n > a->set.axis[AXIS_OBS].n)
+			err_set(e, ERR_DATA, "obs/%s: %lld different values in %lld cells; that is no column of batches", p,
+			    (long long)w->g[w->n].name.n, (long long)a->set.axis[AXIS_OBS].n);
 		w->v[w->n] = (struct harmony_var){ w->g[w->n].code, (int32_t)w->g[w->n].name.n, theta };
 		w->n++;
 	}

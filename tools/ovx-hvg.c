@@ -132,6 +132,8 @@ run(struct app *a, struct err *e)
 			set_rows_flags(&r, SET_COUNTS);
 		hvg_find(&r, &ho, &h, a->par, e);
 	}
+	if (!e->code && o.n_top && h.n_selected < o.n_top)
+		app_warn("only %lld genes to choose from: fewer than the %lld asked for", (long long)h.n_selected, (long long)o.n_top);
 	if (!e->code)
 		put(a, &h, e);
 	app_say(a, "%lld of %lld genes by %s%s%s", (long long)h.n_selected, (long long)h.n_col, o.flavor, o.batch ? " within " : "",

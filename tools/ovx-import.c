@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "app/app.h"
 #include "base/mem.h"
 #include "io/h5ad.h"
@@ -74,10 +75,13 @@ static int
 run(struct app *a, struct err *e)
 {
 	struct import_opt io = { o.genome, o.feature_type, o.layer, o.raw, o.rows && strcmp(o.rows, "cells") == 0, note };
-	const char *path = a->n_arg ? a->arg[0] : NULL;
+	char again[64];
+	const char *path = a->n_arg ? file_again(a->arg[0], again, e) : NULL;
 	struct stat st;
 	int64_t nnz = 0;
 
+	if (e->code)
+		return e->code;
 	if (a->n_arg > 1)
 		return err_set(e, ERR_USAGE, "one input at a time; join samples with ovx-cat");
 	if (path && strcmp(path, "-") && stat(path, &st) && !mtx_is(path))
@@ -115,6 +119,11 @@ static int
 plan(struct app *a, struct plan *p, struct err *e)
 {
 	(void)e;
+	if (a->n_arg == 0 && o.obs.n + o.var.n + o.obsm.n == 0 && !isatty(0)) {
+		static char dash[] = "-";
+
+		a->arg[a->n_arg++] = dash;      /* room for argc + 1 */
+	}
 	if (a->n_arg == 0 && o.obs.n + o.var.n + o.obsm.n == 0)
 		return err_set(e, ERR_USAGE, "no input: name a 10x folder, an .h5 or .h5ad file, or a table; see --help");
 	p->memory = a->set.spool.cap + a->threads * (int64_t)(24 << 20);

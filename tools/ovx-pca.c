@@ -65,10 +65,12 @@ put_uns(struct app *a, const struct pca *f, const char *from, struct err *e)
 {
 	json_t *j = json_object(), *p = json_object();
 	struct str t = {0};
+	int hv = !o.genes && set_find(&a->set, "var/highly_variable");
 
 	json_object_set_new(p, "zero_center", json_true());
-	json_object_set_new(p, "use_highly_variable", json_boolean(!o.genes));
-	json_object_set_new(p, "mask_var", json_string(o.genes ? "" : "highly_variable"));
+	json_object_set_new(p, "use_highly_variable", json_boolean(hv));
+	if (hv)
+		json_object_set_new(p, "mask_var", json_string("highly_variable"));
 	json_object_set_new(p, "layer", json_string(o.layer));
 	json_object_set_new(j, "params", p);
 	json_set_reals(j, "variance", f->variance, f->k);

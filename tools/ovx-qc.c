@@ -277,6 +277,8 @@ run(struct app *a, struct err *e)
 {
 	struct work w = { .a = a, .n = a->set.axis[AXIS_OBS].n, .n_var = a->set.axis[AXIS_VAR].n };
 
+	if (w.n == 0)
+		return err_set(e, ERR_DATA, "the input has no cells");
 	if (set_names(&a->set, AXIS_OBS, e) || set_names(&a->set, AXIS_VAR, e))
 		return e->code;
 	if (o.batch)
@@ -315,6 +317,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 	int64_t n = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n;
 
 	p->memory = app_rows_bytes(a, "X", e) * (o.flag ? 1 : 2) + n * (120 + 8 * (3 + o.sets.n)) + n_var * (100 + 8 * (2 * a->threads + 2));
+	a->block_bytes *= o.flag ? 1 : 2;       /* cut blocks beside those they are cut from */
 	p->output = n * 70;
 	return e->code;
 }

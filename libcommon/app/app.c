@@ -167,7 +167,8 @@ app_put(struct app *a, const char *s, size_t n, struct err *e)
 int64_t
 app_rows_bytes(struct app *a, const char *path, struct err *e)
 {
-	return 2 * set_block_bytes(&a->set, path, e);
+	a->block_bytes = set_block_bytes(&a->set, path, e);
+	return 2 * a->block_bytes;
 }
 
 /* --- help and friends ------------------------------------------------------ */
@@ -349,9 +350,14 @@ static int
 estimate(struct app *a, const struct plan *p, struct err *e)
 {
 	struct str s = {0};
+	int64_t more = a->set.wave_bytes;
 	int64_t out = p->output + (a->tool->shape == SHAPE_FILTER && !a->new_only ? stored_bytes(&a->set, e) : 0);
 
-	str_addf(&s, "peak_memory\t%lld\ntemporary_disk\t%lld\noutput\t%lld\n", (long long)p->memory, (long long)p->disk, (long long)out);
+	/* What is over goes into more row blocks in flight, as far as there are slots. */
+	if (more > (2 * a->threads - 1) * a->block_bytes)
+		more = (2 * a->threads - 1) * a->block_bytes;
+	str_addf(&s, "peak_memory\t%lld\ntemporary_disk\t%lld\noutput\t%lld\n", (long long)(p->memory + more),
+	    (long long)p->disk, (long long)out);
 	if (!e->code && print(&s))
 		err_set(e, ERR_SYSTEM, "writing the output failed");
 	str_clear(&s);

@@ -82,6 +82,7 @@ struct app {
 	int new_only;
 	int no_log;             /* this run adds no log entry */
 	int no_stream;          /* this run writes no stream (a filter that only reports) */
+	int64_t block_bytes;    /* one row block in flight; 0 when X is not passed over */
 	struct str closing;     /* for the closing line */
 	struct str reads;       /* further paths for provenance */
 	struct str ids;         /* ids of what was read from other sets, comma-separated: for provenance */

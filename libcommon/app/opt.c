@@ -116,8 +116,16 @@ assign(const struct opt *o, const char *s, struct err *e)
 		snprintf(want, sizeof want, "is none of %s", o->range);
 		if (o->range[0] && *s && !is_word(s, o->range))
 			return bad(o, s, want, e);
+		if (o->type == OPT_FILE && *s) {
+			static char name[8][64];
+			static int used;
+
+			/* It is read, and once more for provenance. */
+			if (used < 8)
+				s = file_again(s, name[used++], e);
+		}
 		*(const char **)o->dst = *s ? s : NULL;
-		return 0;
+		return e->code;
 	case OPT_LIST:
 		if (*s)
 			strs_add(o->dst, s, strlen(s));

@@ -47,6 +47,15 @@ pick_layer(struct app *a, const char *name, struct pick_layer *p, struct err *e)
 		return err_set(e, ERR_DATA, "%s is a stored matrix, not a formula over X", path);
 	if (!head_get(h, "x") || strcmp(head_get(h, "x"), "X"))
 		return err_set(e, ERR_DATA, "%s: unknown formula: written by a newer version", path);
+	for (int64_t i = 0; i + 1 < h->kv.n; i += 2) {
+		static const char known[] = " path axis0 axis1 from id x log1p div mean std clip ";
+		char key[40];
+
+		snprintf(key, sizeof key, " %.30s ", strs_get(&h->kv, i));
+		if (!strstr(known, key))
+			return err_set(e, ERR_DATA, "%s: the formula has a part '%s' that is not known: written by a newer version", path,
+			    strs_get(&h->kv, i));
+	}
 	depends(p, path);
 	p->l.log1p = head_get(h, "log1p") != NULL;
 	if (head_get(h, "clip"))

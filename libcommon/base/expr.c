@@ -143,6 +143,12 @@ parse_word(struct parser *q)
 			fail(q, "a ) is missing");
 		return x;
 	}
+	for (int v = 0; v < 2; v++)
+		if (take(q, v ? "true" : "false") || take(q, v ? "True" : "False")) {
+			x = node(OP_NUM, NULL, NULL);
+			x->x = v;
+			return x;
+		}
 	while (is_name((unsigned char)*q->p, q->p == start))
 		q->p++;
 	return column(q, mem_strndup(start, (size_t)(q->p - start)));

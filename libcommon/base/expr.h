@@ -6,7 +6,7 @@
  *	cmp   := sum [ ("==" | "=" | "!=" | "<" | "<=" | ">" | ">=") sum | ("~" | "!~") string
  *	         | ["not"] "in" "(" list ")" ]
  *	sum   := term { ("+" | "-") term }      term := unary { ("*" | "/") unary }
- *	unary := "-" unary | number | "string" | 'string' | name | `any name` | "(" or ")"
+ *	unary := "-" unary | number | true | false | "string" | 'string' | name | `any name` | "(" or ")"
  *	         | func "(" or ")"              func: abs log log1p sqrt missing
  *
  * Names are letters, digits, "_", "." and "/", not starting with a digit.  Comparing a string

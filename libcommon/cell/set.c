@@ -106,6 +106,8 @@ set_add_item(struct set *s, struct sect *sect, int made, int piped)
 	return &s->item[s->n_item++];
 }
 
+static int check_axes(struct set *s, const struct sect *t, struct err *e);
+
 /* Every rank-5 section of a pipe behind the pending one: put the pending one
  * aside and go on. */
 int
@@ -123,9 +125,12 @@ set_next_pending(struct set *s, struct err *e)
 			s->item[i].pending = 0;
 		}
 	n = in_next(in, e);
-	if (n)
-		set_add_item(s, n, 0, 1)->pending = 1;
-	return n != NULL;
+	if (n && (head_rank(&n->head) < 5 || strncmp(head_path(&n->head), "kept/", 5) == 0))
+		err_set(e, ERR_DATA, "%s: damaged: %s is out of its place", in->name, head_path(&n->head));
+	if (!n || check_axes(s, n, e))
+		return 0;
+	set_add_item(s, n, 0, 1)->pending = 1;
+	return 1;
 }
 
 struct item *
@@ -227,6 +232,8 @@ load_kept(struct in *in, int axis, int64_t n, int64_t n_old, int64_t **keep, str
 			continue;
 		in_heads(t, e);
 		for (int64_t b = 0; b < t->n_block && !e->code; b++) {
+			if (at + t->block[b].n_row > n)         /* the path stands there twice */
+				err_set(e, ERR_DATA, "damaged: %s: kept rows", path);
 			if (in_load(t, b, &buf, e) || codec_decode(&t->head, &t->block[b], buf.s, &raw, e))
 				break;
 			memcpy(*keep + at, raw.s, raw.n);
@@ -287,7 +294,7 @@ add_axis(struct set *s, struct in *in, struct sect *t, int piped, struct err *e)
 	struct strs names = {0};
 	struct axis *a;
 	int64_t *keep = NULL;
-	const char *of = head_get(&t->head, "of");
+	const char *of = head_get(&t->head, "of"), *said;
 	char digest[33];
 	int axis = strcmp(head_path(&t->head), "obs") == 0 ? AXIS_OBS : AXIS_VAR;
 
@@ -299,6 +306,10 @@ add_axis(struct set *s, struct in *in, struct sect *t, int piped, struct err *e)
 		return e->code;
 	}
 	axis_digest(&names, digest);
+	if (parse_axis(head_get(&t->head, "axis0"), &said) != axis || strcmp(said, digest) || head_get(&t->head, "axis1")) {
+		strs_clear(&names);
+		return err_set(e, ERR_DATA, "damaged: %s: the digest of the names", head_path(&t->head));
+	}
 	if (a->digest[0] && strcmp(a->digest, digest)) {
 		if (!of || strcmp(of, a->digest))
 			err_set(e, ERR_DATA, "its %s are not those of the inputs before it: it belongs to another base",
@@ -379,7 +390,9 @@ add_input(struct set *s, int i, int piped, struct err *e)
 			in_spool(in, e);
 	for (int64_t k = 0; k < in->n && !e->code; k++)
 		add_sect(s, in, in->sect[k], piped, e);
-	if (!e->code && t && s->n_item)
+	if (!e->code && t && (s->n_item == 0 || s->item[s->n_item - 1].s != t))
+		err_set(e, ERR_DATA, "damaged: %s is out of its place", head_path(&t->head));
+	if (!e->code && t)
 		s->item[s->n_item - 1].pending = 1;
 	if (e->code && strncmp(e->msg, in->name, strlen(in->name))) {
 		char msg[sizeof e->msg];

@@ -158,7 +158,7 @@ read_wave(struct source *s, struct err *e)
 		if (b->prelude)
 			continue;
 		n++;
-		bytes += b->stored + 20 * b->n_item;
+		bytes += b->stored + 14 * b->n_item;    /* 12 decoded, and room to grow */
 		/* The next one is taken to be as large as the largest can be expected. */
 		if (s->set->wave_bytes && bytes + bytes / n > s->set->wave_bytes)
 			break;
@@ -342,13 +342,11 @@ int
 set_order(struct set *s, struct sect *t, int32_t **order, struct err *e)
 {
 	int64_t n = t->head.n_col;
-	uint8_t *seen = mem_new(uint8_t, n);
+	uint8_t *seen = NULL;
 	struct str buf = {0}, raw = {0};
 	struct block b;
 
-	*order = mem_new(int32_t, n);
-	for (int64_t i = 0; i < n; i++)
-		(*order)[i] = (int32_t)i;
+	*order = NULL;
 	if (t->head.prelude && !t->complete && t->in->size < 0 && t->n_block == 0 && in_block(t->in, &b, e)) {
 		in_take(t->in, &b, &buf, e);
 		if (!e->code)
@@ -361,7 +359,16 @@ set_order(struct set *s, struct sect *t, int32_t **order, struct err *e)
 			b = t->block[0];
 			in_load(t, 0, &buf, e);
 		}
-		if (!e->code && codec_decode(&t->head, &b, buf.s, &raw, e) == 0)
+		if (!e->code)
+			codec_decode(&t->head, &b, buf.s, &raw, e);
+	}
+	/* Only now is n known to be no lie. */
+	if (!e->code) {
+		*order = mem_new(int32_t, n);
+		seen = mem_new(uint8_t, n);
+		for (int64_t i = 0; i < n; i++)
+			(*order)[i] = (int32_t)i;
+		if (t->head.prelude)
 			memcpy(*order, raw.s, raw.n);
 	}
 	for (int64_t i = 0; i < n && !e->code; i++) {
@@ -401,11 +408,11 @@ set_block_bytes(struct set *s, const char *path, struct err *e)
 	if (!it)
 		return 0;
 	if (it->pending && !it->s->complete)    /* a tenth of the values is what dense data has */
-		return ROWS_BLOCK * it->s->head.n_col / 10 * 24;
+		return ROWS_BLOCK * it->s->head.n_col / 10 * 15;
 	if (in_heads(it->s, e))
 		return 0;
 	for (int64_t i = 0; i < it->s->n_block; i++) {
-		int64_t b = it->s->block[i].stored + 24 * it->s->block[i].n_item;
+		int64_t b = it->s->block[i].stored + 14 * it->s->block[i].n_item;
 
 		most = b > most ? b : most;
 	}

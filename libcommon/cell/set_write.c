@@ -69,7 +69,7 @@ final_head(const struct set *s, const struct item *it, struct head *h)
 			h->n_row = s->axis[a].n;
 	}
 	map_from(s, h);
-	if (moved && h->kind != KIND_FORMULA) {
+	if (moved) {
 		set_map_id(s, it->s->id, id);
 		head_set(h, "id", id);
 	}
@@ -443,8 +443,6 @@ set_write(struct set *s, int fd, int new_only, struct err *e)
 	out_open(&w.out, fd, e);
 	write_items(&w, e);
 	while (pipe && !e->code && !pipe->ended) {
-		struct sect *t;
-
 		n = s->n_item;
 		if (pipe->open) {               /* a pending section that is not wanted */
 			struct block b;
@@ -454,10 +452,8 @@ set_write(struct set *s, int fd, int new_only, struct err *e)
 				in_take(pipe, &b, &buf, e);
 			str_clear(&buf);
 		}
-		t = in_next(pipe, e);
-		if (!t)
+		if (!set_next_pending(s, e))
 			break;
-		set_add_item(s, t, 0, 1);
 		if (wanted(&w, &s->item[n]))
 			write_item(&w, &s->item[n], e);
 	}

@@ -13,17 +13,23 @@
 int h5_is(const char *path);
 
 /* 10x .h5 (v2, v3) or .h5ad (anndata 0.6 to 0.13) into an empty set.  Memory does not grow with
- * the number of cells but for names, columns and embeddings; CSC is read twice. */
+ * the number of cells but for names, columns, embeddings and graphs; CSC goes through spooled
+ * buckets of cells.  What is not carried is named by a note each. */
 int h5_import(struct set *s, const char *path, const struct import_opt *o, struct err *e);
 
 struct h5ad_opt {
 	const char *x;          /* "counts", "lognorm", or NULL: lognorm when layers/lognorm is there */
 	const struct strs *layer;       /* layers to be written out: "scaled", "lognorm", "counts" */
 	int deflate;            /* level, 0 = none */
+	int omicverse;          /* also the keys that OmicVerse's report asks for */
 	void (*note)(const char *msg);
 };
 
-/* The set as an .h5ad at a path that is made new (the caller names it atomically). */
-int h5ad_export(struct set *s, const char *path, const struct h5ad_opt *o, struct err *e);
+/* The set as an .h5ad into a file that is open for reading and writing, and is emptied; so the caller
+ * may name it when it is whole.  Nothing but anndata 0.8's vocabulary, so that 0.8 and later read it; the
+ * same bytes for the same set.  X and layers go through in row blocks; columns, embeddings and
+ * graphs are in memory one at a time.  Values are float32 unless a count needs more, then all
+ * counts are float64 (found on the way: the file is begun again). */
+int h5ad_export(struct set *s, int fd, const struct h5ad_opt *o, struct err *e);
 
 #endif

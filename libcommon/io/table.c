@@ -49,10 +49,10 @@ table_next(struct table_lines *t, struct err *e)
 {
 	int n;
 
-	if (!text_line(&t->text, e))
-		return 0;
-	if (t->text.len == 0)
-		return table_next(t, e);
+	do
+		if (!text_line(&t->text, e))
+			return 0;
+	while (t->text.len == 0);
 	n = text_split(t->text.line, t->sep, t->sep != '\t', t->field, t->cap);
 	if (t->n_field == 0) {
 		/* A header without a name over the first column, or with one. */
@@ -215,7 +215,7 @@ npy_type(const char *descr, char *kind)
 	if (descr[0] != '<' && descr[0] != '|' && descr[0] != '=')
 		return 0;
 	*kind = descr[1];
-	if (!strchr("fiub", *kind))
+	if (!*kind || !strchr("fiub", *kind) || (*kind == 'f' && descr[2] != '4' && descr[2] != '8'))
 		return 0;
 	return descr[2] == '1' || descr[2] == '2' || descr[2] == '4' || descr[2] == '8' ? descr[2] - '0' : 0;
 }
@@ -247,7 +247,7 @@ npy_read(const char *path, double **x, int64_t *n, int64_t *d, struct err *e)
 	int fd = file_open(path, e), w = 0;
 	uint8_t lead[12];
 	char *dict = NULL, *q, kind = 0, *buf = NULL;
-	int64_t len = 0, shape[2] = { 0, 1 };
+	int64_t len = 0, shape[2] = { 0, 1 }, cap = 0;
 
 	*x = NULL;
 	if (fd < 0)
@@ -271,7 +271,8 @@ npy_read(const char *path, double **x, int64_t *n, int64_t *d, struct err *e)
 	*n = shape[0];
 	*d = shape[1];
 	if (!e->code) {
-		*x = mem_raw(double, *n * *d);
+		cap = *n * *d < 1 << 20 ? *n * *d : 1 << 20;    /* grows with what was read, whatever the header says */
+		*x = mem_renew(NULL, double, cap);
 		buf = mem_raw(char, 1 << 16);
 	}
 	for (int64_t i = 0; !e->code && i < *n * *d; ) {
@@ -279,6 +280,10 @@ npy_read(const char *path, double **x, int64_t *n, int64_t *d, struct err *e)
 
 		if (file_read(fd, buf, (size_t)(some * w), e) != some * w)
 			err_set(e, ERR_CUT, "%s: ends in the middle", path);
+		if (i + some > cap) {
+			cap = 2 * cap < *n * *d ? 2 * cap : *n * *d;
+			*x = mem_renew(*x, double, cap);
+		}
 		for (int64_t k = 0; k < some && !e->code; k++)
 			(*x)[i + k] = npy_value(buf + k * w, kind, w);
 		i += some;

@@ -360,3 +360,25 @@ file_temp(const char *dir, struct err *e)
 		unlink(name);
 	return fd;
 }
+
+const char *
+file_again(const char *path, char out[64], struct err *e)
+{
+	struct stat s;
+	int in, temp;
+	char *buf;
+	int64_t n;
+
+	if (e->code || (strcmp(path, "-") && (stat(path, &s) || !S_ISFIFO(s.st_mode))))
+		return path;
+	in = file_open(path, e);
+	temp = file_temp(NULL, e);
+	buf = mem_raw(char, 1 << 16);
+	while (!e->code && (n = file_read(in, buf, 1 << 16, e)) > 0)
+		file_write(temp, buf, (size_t)n, e);
+	mem_free(buf);
+	if (in >= 0)
+		close(in);
+	snprintf(out, 64, "/proc/self/fd/%d", temp);
+	return e->code ? path : out;
+}

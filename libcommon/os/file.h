@@ -31,6 +31,10 @@ int file_pwrite(int fd, const void *buf, size_t n, int64_t offset, struct err *e
 int file_copy(int in, int64_t *offset, int out, int64_t n, struct err *e);
 /* Opens a file for reading; "-" is a duplicate of standard input. */
 int file_open(const char *path, struct err *e);
+/* A name under which what path holds can be opened again and again: path itself,
+ * or, for a pipe, a file descriptor's name that lasts as long as the process,
+ * the bytes having been put into a temporary file.  out: 64 bytes. */
+const char *file_again(const char *path, char out[64], struct err *e);
 /* Size of a regular file, or -1 for anything that cannot be sought. */
 int64_t file_size(int fd);
 

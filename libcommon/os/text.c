@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,6 +109,61 @@ text_close(struct text *t)
 	mem_free(t->buf);
 	mem_free(t->path);
 	memset(t, 0, sizeof *t);
+}
+
+static int
+bad_gz(const struct gz *z, struct err *e)
+{
+	return errno ? err_errno(e, "%s", z->name) : err_set(e, ERR_SYSTEM, "%s: writing failed", z->name);
+}
+
+int
+gz_open(struct gz *z, int fd, const char *name, struct err *e)
+{
+	int own;
+
+	memset(z, 0, sizeof *z);
+	if (e->code)
+		return e->code;
+	z->name = mem_strdup(name);
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (own < 0)
+		return bad_gz(z, e);
+	z->gz = gzdopen(own, "wb");
+	if (!z->gz) {
+		close(own);
+		mem_oom(1 << 16);
+	}
+	gzbuffer(z->gz, 1 << 18);
+	return 0;
+}
+
+int
+gz_put(struct gz *z, const void *s, size_t n, struct err *e)
+{
+	const char *p = s;
+
+	while (n && !e->code) {
+		unsigned some = (unsigned)(n > 1u << 30 ? 1u << 30 : n);
+
+		errno = 0;
+		if (gzwrite(z->gz, p, some) != (int)some)
+			return bad_gz(z, e);
+		p += some;
+		n -= some;
+	}
+	return e->code;
+}
+
+int
+gz_close(struct gz *z, struct err *e)
+{
+	errno = 0;
+	if (z->gz && gzclose(z->gz) != Z_OK && !e->code)
+		bad_gz(z, e);
+	mem_free(z->name);
+	memset(z, 0, sizeof *z);
+	return e->code;
 }
 
 int

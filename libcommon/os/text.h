@@ -34,6 +34,22 @@ int text_line(struct text *t, struct err *e);
 int64_t text_read(struct text *t, void *buf, size_t n, struct err *e);
 void text_close(struct text *t);
 
+/* Writes gzip text to a file descriptor, which stays the caller's; no time and no name in the
+ * header, so that equal text gives equal bytes.
+ *
+ *	struct gz z;
+ *	gz_open(&z, fd, "matrix.mtx.gz", e);
+ *	gz_put(&z, s, n, e);
+ *	gz_close(&z, e);                always; only then it is known to be whole
+ */
+struct gz {
+	void *gz;
+	char *name;             /* for messages */
+};
+int gz_open(struct gz *z, int fd, const char *name, struct err *e);
+int gz_put(struct gz *z, const void *s, size_t n, struct err *e);
+int gz_close(struct gz *z, struct err *e);
+
 /* A whole number or real in s, all of it; 0 when it is none.  Decimal, "nan" and
  * "inf" are read; leading blanks are not. */
 int text_int(const char *s, int64_t *v);

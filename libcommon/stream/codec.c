@@ -44,7 +44,8 @@ codec_raw_size(const struct head *h, const struct block *b, struct err *e)
 	 * would cost memory. */
 	if (n > 0 && b->codec == CODEC_DEFLATE && n / 1032 > b->stored)
 		n = -1;
-	if (n >= 0 && b->codec == CODEC_PACK && (h->kind != KIND_SPARSE || b->prelude || b->n_item / 8 > b->stored))
+	if (n >= 0 && b->codec == CODEC_PACK && (h->kind != KIND_SPARSE || b->prelude || b->n_item / 8 > b->stored ||
+	    b->n_row > b->stored / 3))
 		n = -1;
 	if (b->codec > CODEC_PACK)
 		err_set(e, ERR_DATA, "%s: unknown codec %d: written by a newer version", head_path(h), b->codec);

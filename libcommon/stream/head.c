@@ -253,16 +253,22 @@ decode_text(struct head *h, const uint8_t *p, int64_t n, struct err *e)
 static int
 check_shape(const struct head *h, struct err *e)
 {
+	const char *axis0 = head_get(h, "axis0"), *axis1 = head_get(h, "axis1");
 	int bad = h->n_row < 0 || h->n_row > (int64_t)1 << 40 || h->n_col < 0 || h->n_col > INT32_MAX;
 
-	bad |= h->dtype > DT_U8 || !h->block_rows;
+	if (h->dtype > DT_U8)
+		return err_set(e, ERR_DATA, "%s: unknown type of values %d: written by a newer version", head_path(h), h->dtype);
+	bad |= !h->block_rows;
 	bad |= h->kind == KIND_DENSE && (dtype_width(h->dtype) == 0 || h->dtype == DT_CAT || h->n_col > 1 << 24);
 	bad |= (h->kind == KIND_SPARSE || h->kind == KIND_GRAPH) && h->dtype != DT_F32 && h->dtype != DT_F64;
-	bad |= h->kind == KIND_GRAPH && h->n_row != h->n_col;
+	bad |= h->kind == KIND_SPARSE && !h->prelude && h->n_col > 1 << 24;    /* no bytes stand for them */
+	bad |= h->kind == KIND_GRAPH && (h->n_row != h->n_col || !axis0 != !axis1 || (axis0 && strcmp(axis0, axis1)));
 	bad |= h->kind == KIND_COLUMN && (h->dtype == DT_NONE || h->dtype == DT_U8 || h->n_col != 1);
 	bad |= h->kind == KIND_AXIS && (h->dtype != DT_STR || h->n_col != 1 || h->n_row > INT32_MAX);
 	bad |= (h->kind == KIND_TEXT || h->kind == KIND_BLOB) && (h->dtype != DT_U8 || h->n_col != 1);
 	bad |= !h->payload && (h->prelude || h->kind != KIND_FORMULA);
+	bad |= h->kind == KIND_FORMULA && h->payload;
+	bad |= h->prelude && h->kind <= KIND_BLOB && h->kind != KIND_SPARSE && h->kind != KIND_COLUMN;
 	bad |= h->kind == KIND_COLUMN && (h->dtype == DT_CAT) != h->prelude;
 	if (bad)
 		return err_set(e, ERR_DATA, "damaged: %s: impossible shape", head_path(h));

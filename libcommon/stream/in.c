@@ -42,13 +42,13 @@ exactly(struct in *in, void *p, int64_t n, struct err *e)
 
 /* What the first bytes look like, for people who gave the wrong file. */
 static const char *
-looks_like(const uint8_t *p)
+looks_like(const uint8_t *p, int64_t n)
 {
 	if (memcmp(p, "\x89HDF", 4) == 0)
 		return "an HDF5 file; convert it with ovx-import";
 	if (p[0] == 0x1f && p[1] == 0x8b)
 		return "gzip data; ovx streams are not gzipped, tables and matrices go through ovx-import";
-	for (int i = 0; i < 8; i++)
+	for (int64_t i = 0; i < n && i < 8; i++)
 		if (p[i] < 9 || p[i] > 126)
 			return "something else; make one with ovx-import";
 	return "text; make one with ovx-import";
@@ -66,7 +66,7 @@ preamble(struct in *in, struct err *e)
 	if (got == 0)
 		return err_set(e, ERR_CUT, "is empty: what should have written it failed");
 	if (memcmp(p, WIRE_MAGIC, (size_t)head))
-		return err_set(e, ERR_DATA, "this is not an ovx stream but %s", looks_like(p));
+		return err_set(e, ERR_DATA, "this is not an ovx stream but %s", looks_like(p, got));
 	if (got < 64)
 		return err_set(e, ERR_CUT, "ends before its end mark, after %lld bytes: what wrote it failed, or it was cut",
 		    (long long)got);
