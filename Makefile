@@ -122,7 +122,7 @@ check:
 	@scripts/check $(O) $(CHECK)
 
 bench: all
-	@scripts/bench $(O)/bin
+	@python=$$(scripts/oracles build/oracles) || python=python3; $$python scripts/bench $(O)/bin $(BENCH)
 
 asan ubsan tsan clang debug:
 	$(MAKE) --no-print-directory BUILD=$@ all unit helper

@@ -16,7 +16,7 @@
 #define SAMPLE 32               /* sampled rows a cell */
 #define PER 4                   /* cells are PER sqrt(n) */
 #define ROUNDS 3                /* of k-means */
-#define PROBE 48                /* cells' worth of points that a cell looks at */
+#define PROBE_FLOOR 48          /* cells' worth of points that a cell looks at: at a million */
 #define WIDE 8                  /* a cell above WIDE times the mean is cut */
 #define SPREAD 24               /* neighbours whose neighbours are looked through */
 #define EXTRA 8                 /* candidates beyond k settled in double */
@@ -57,10 +57,20 @@ cells_for(int64_t n)
 	return (int)(m < n ? m : n);
 }
 
+/* Fewer points mean fewer, smaller cells: on simulated types without inner structure, the
+ * hard case, 48 cells' worth give a recall of 0.985 at 100,000 points, 103 above 0.99. */
 static int
-near_for(int n_cell, int k)
+probe(int64_t n)
 {
-	int m = 4 * PROBE > k + 1 ? 4 * PROBE : k + 1;
+	int m = (int)(PROBE_FLOOR * cbrt(1e6 / (double)(n > 1 ? n : 1)));
+
+	return m < PROBE_FLOOR ? PROBE_FLOOR : m > 4 * PROBE_FLOOR ? 4 * PROBE_FLOOR : m;
+}
+
+static int
+near_for(int64_t n, int n_cell, int k)
+{
+	int m = 4 * probe(n) > k + 1 ? 4 * probe(n) : k + 1;
 
 	return m < n_cell ? m : n_cell;
 }
@@ -273,13 +283,13 @@ build(struct ivf *a, uint64_t seed, struct par *p, struct err *e)
 }
 
 /* The cells that cell c looks at, itself first, then nearest first, until they
- * hold PROBE cells' worth of points: w->cell[0..], their number is returned. */
+ * hold probe() cells' worth of points: w->cell[0..], their number is returned. */
 static int
 near_cells(const struct ivf *a, struct scratch *w, int c)
 {
 	int64_t ld = a->f.stride, got = a->start[c + 1] - a->start[c];
-	int64_t want = PROBE * (a->f.n / a->n_cell + 1);
-	struct knn_pile q = {w->cell + 1, 0, near_for(a->n_cell, a->k), INFINITY};
+	int64_t want = probe(a->f.n) * (a->f.n / a->n_cell + 1);
+	struct knn_pile q = {w->cell + 1, 0, near_for(a->f.n, a->n_cell, a->k), INFINITY};
 	int m = 1;
 
 	if (want < 2 * ((int64_t)a->k + EXTRA))
@@ -473,7 +483,7 @@ scratch_init(struct scratch *w, const struct ivf *a, int n_cell)
 	w->id = mem_raw(int32_t, KNN_POINT + set_size(a->k));
 	w->cand = mem_raw(struct knn_cand, (int64_t)KNN_QUERY * 2 * (a->k + EXTRA));
 	w->pile = mem_raw(struct knn_pile, KNN_QUERY);
-	w->cell = mem_raw(struct knn_cand, 2 * (int64_t)near_for(n_cell, a->k) + 2);
+	w->cell = mem_raw(struct knn_cand, 2 * (int64_t)near_for(a->f.n, n_cell, a->k) + 2);
 	w->near = mem_raw(struct knn_near, a->k);
 	w->set = mem_raw(int32_t, set_size(a->k));
 }
@@ -530,7 +540,7 @@ knn_approx_bytes(int64_t n, int d, int k, int n_worker)
 {
 	int64_t stride = d + 7, cent = cells_for(n), sample = SAMPLE * cent < n ? SAMPLE * cent : n;
 	int64_t work = KNN_QUERY * (stride * 4 + KNN_POINT * 4 + (int64_t)(k + EXTRA) * 16 + 32) +
-	    KNN_POINT * (stride * 4 + 4) + 16 * (int64_t)near_for((int)(2 * cent), k) + 16 * (int64_t)k +
+	    KNN_POINT * (stride * 4 + 4) + 16 * (int64_t)near_for(n, (int)(2 * cent), k) + 16 * (int64_t)k +
 	    12 * (int64_t)set_size(k) + 8 * stride + 4096;
 	int64_t first = 8 * n, second = n * (stride + k) * 4;
 

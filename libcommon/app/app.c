@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "app/help.h"
 #include "app/log.h"
 #include "base/mem.h"
 #include "base/sha.h"
@@ -171,81 +172,6 @@ app_rows_bytes(struct app *a, const char *path, struct err *e)
 	return 2 * a->block_bytes;
 }
 
-/* --- help and friends ------------------------------------------------------ */
-
-static int
-print(const struct str *t)
-{
-	struct err e = {0};
-
-	return file_write(1, t->s ? t->s : "", t->n, &e) ? 1 : 0;
-}
-
-static int
-help(const struct tool *t)
-{
-	struct str s = {0};
-	int bad;
-
-	str_addf(&s, "%s - %s\n\nusage: %s [options] %s\n", t->name, t->summary, t->name, t->args);
-	if (t->reads && *t->reads)
-		str_addf(&s, "reads:  %s\n", t->reads);
-	if (t->writes && *t->writes)
-		str_addf(&s, "writes: %s\n", t->writes);
-	str_add(&s, "\n");
-	opt_help(t->opts, &s);
-	str_add(&s, "\n");
-	for (struct opt *o = common; o->name; o++)
-		if (strcmp(o->name, "dump") == 0)
-			memset(o, 0, sizeof *o);
-	opt_help(common, &s);
-	str_addf(&s, "\nman %s tells more\n", t->name);
-	bad = print(&s);
-	str_clear(&s);
-	return bad;
-}
-
-/* bash completion: one function, long options by name, files otherwise. */
-static void
-completion(const struct tool *t, struct str *s)
-{
-	str_addf(s, "complete -o default -W '");
-	for (const struct opt *o = t->opts; o && o->name; o++)
-		str_addf(s, "--%s ", o->name);
-	for (const struct opt *o = common; o->name; o++)
-		str_addf(s, "--%s ", o->name);
-	str_addf(s, "' %s\n", t->name);
-}
-
-static int
-dump(const struct tool *t)
-{
-	static const char *const shape[] = { "filter", "source", "sink" };
-	char what[16];
-	struct str s = {0};
-	int bad;
-
-	snprintf(what, sizeof what, "%s", c.dump);
-	for (struct opt *o = common; o->name; o++)
-		if (strcmp(o->name, "dump") == 0)
-			memset(o, 0, sizeof *o);
-	if (strcmp(what, "mdoc") == 0) {
-		opt_mdoc(t->opts, &s);
-		opt_mdoc(common, &s);
-	} else if (strcmp(what, "tsv") == 0) {
-		opt_tsv(t->opts, &s);
-		opt_tsv(common, &s);
-	} else if (strcmp(what, "bash") == 0) {
-		completion(t, &s);
-	} else {
-		str_addf(&s, "shape\t%s\nfixture\t%s\nargs\t%s\nflags\t%d\n", shape[t->shape], t->fixture ? t->fixture : "",
-		    t->fixture_args ? t->fixture_args : "", t->flags);
-	}
-	bad = print(&s);
-	str_clear(&s);
-	return bad;
-}
-
 /* --- memory ---------------------------------------------------------------- */
 
 /* Room in the address space for the buffers of BLAS: without it OpenBLAS does
@@ -358,7 +284,7 @@ estimate(struct app *a, const struct plan *p, struct err *e)
 		more = (2 * a->threads - 1) * a->block_bytes;
 	str_addf(&s, "peak_memory\t%lld\ntemporary_disk\t%lld\noutput\t%lld\n", (long long)(p->memory + more),
 	    (long long)p->disk, (long long)out);
-	if (!e->code && print(&s))
+	if (!e->code && help_out(&s))
 		err_set(e, ERR_SYSTEM, "writing the output failed");
 	str_clear(&s);
 	return e->code;
@@ -558,15 +484,15 @@ prepare(struct app *a, const struct tool *t, int argc, char **argv, struct err *
 	a->arg = mem_new(char *, argc + 1);
 	a->n_arg = opt_parse(t->opts, common, argc, argv, a->arg, e);
 	if (!e->code && c.dump)
-		return dump(t);
+		return help_dump(t, common, c.dump);
 	if (!e->code && c.help)
-		return help(t);
+		return help_print(t, common);
 	if (!e->code && c.version) {
 		struct str s = {0};
 		int bad;
 
 		str_addf(&s, "%s %s\n", t->name, OVX_VERSION);
-		bad = print(&s);
+		bad = help_out(&s);
 		str_clear(&s);
 		return bad;
 	}

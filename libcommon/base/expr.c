@@ -29,7 +29,10 @@ struct parser {
 	void *ctx;
 	struct err *e;
 	int depth;
+	int n_sign;             /* operators in rows: the tree is as deep */
 };
+
+#define MOST_SIGNS 5000
 
 static struct expr *parse_or(struct parser *q);
 
@@ -89,6 +92,15 @@ fail(struct parser *q, const char *what)
 {
 	err_set(q->e, ERR_USAGE, "expression: %s at '%.40s' in '%.200s'", what, q->p, q->text);
 	return NULL;
+}
+
+/* Whether a row of operators may go on: eval and expr_free recurse as deep. */
+static int
+more(struct parser *q)
+{
+	if (!q->e->code && ++q->n_sign > MOST_SIGNS)
+		fail(q, "too long");
+	return !q->e->code;
 }
 
 /* A quoted string, the opening quote being at p. */
@@ -195,9 +207,9 @@ parse_term(struct parser *q)
 	struct expr *x = parse_unary(q);
 
 	while (!q->e->code) {
-		if (take(q, "*"))
+		if (take(q, "*") && more(q))
 			x = node(OP_MUL, x, parse_unary(q));
-		else if (take(q, "/"))
+		else if (take(q, "/") && more(q))
 			x = node(OP_DIV, x, parse_unary(q));
 		else
 			break;
@@ -211,9 +223,9 @@ parse_sum(struct parser *q)
 	struct expr *x = parse_term(q);
 
 	while (!q->e->code) {
-		if (take(q, "+"))
+		if (take(q, "+") && more(q))
 			x = node(OP_ADD, x, parse_term(q));
-		else if (take(q, "-"))
+		else if (take(q, "-") && more(q))
 			x = node(OP_SUB, x, parse_term(q));
 		else
 			break;
@@ -331,7 +343,7 @@ parse_and(struct parser *q)
 {
 	struct expr *x = parse_not(q);
 
-	while (!q->e->code && (take(q, "&&") || take(q, "and") || take(q, "&")))
+	while ((take(q, "&&") || take(q, "and") || take(q, "&")) && more(q))
 		x = node(OP_AND, x, parse_not(q));
 	return x;
 }
@@ -341,7 +353,7 @@ parse_or(struct parser *q)
 {
 	struct expr *x = parse_and(q);
 
-	while (!q->e->code && (take(q, "||") || take(q, "or") || take(q, "|")))
+	while ((take(q, "||") || take(q, "or") || take(q, "|")) && more(q))
 		x = node(OP_OR, x, parse_and(q));
 	return x;
 }
@@ -349,7 +361,7 @@ parse_or(struct parser *q)
 struct expr *
 expr_parse(const char *text, expr_name_fn *name, void *ctx, struct err *e)
 {
-	struct parser q = { text, text, name, ctx, e, 0 };
+	struct parser q = { text, text, name, ctx, e, 0, 0 };
 	struct expr *x = parse_or(&q);
 
 	blanks(&q);

@@ -1,4 +1,8 @@
-/* h5 - see h5.h */
+/* h5 - see h5.h
+ *
+ * Some 1,200 lines in one file, because only this object is built with the library's flags
+ * and sees its header.
+ */
 #include "io/h5.h"
 
 #include <errno.h>

@@ -132,8 +132,13 @@ h5_out_uns(struct h5_out *t, struct err *e)
 	log = gather_log(s, e);
 	if (json_object_size(log))
 		json_object_set(uns, "ovx_log", log);
-	if (t->lognorm && !json_object_get(uns, "log1p"))
-		json_object_set_new(uns, "log1p", json_object());
+	if (t->lognorm && !json_object_get(uns, "log1p")) {
+		json_t *log1p = json_object();
+
+		/* scanpy 1.9 fails without a base; e is what every version takes to mean ln. */
+		json_object_set_new(log1p, "base", json_real(2.718281828459045));
+		json_object_set_new(uns, "log1p", log1p);
+	}
 	complete_neighbors(t, uns);
 	if (t->opt->omicverse)
 		add_status(uns, log);

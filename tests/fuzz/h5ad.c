@@ -1,6 +1,8 @@
 /* h5ad - fuzz target: any bytes as 10x HDF5 or .h5ad
  *
- * Input: a byte of options, then the file.
+ * Input: a byte of options, then the file.  After a fault inside the HDF5 library io/h5 makes no
+ * further call in this process: the target then ends without noise, and -fork=1 goes on
+ * with a new one.  h5ad_fixed includes this file and writes the HDF5 file itself (FIX).
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,11 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "io/h5.h"
 #include "io/h5ad.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char path[100];
+static char path[100], good[100];
 
 static void
 too_much(size_t bytes)
@@ -25,6 +28,7 @@ static void
 clean(void)
 {
 	unlink(path);
+	unlink(good);
 }
 
 static void
@@ -33,32 +37,50 @@ note(const char *msg)
 	(void)msg;
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* Names for this process, and a file that can be read as long as the library can. */
+static void
+start(void)
+{
+	const char *dir = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
+	struct err e = {0};
+	int fd;
+
+	snprintf(path, sizeof path, "%s/ovx-fuzz-%ld.h5", dir, (long)getpid());
+	snprintf(good, sizeof good, "%s/ovx-fuzz-%ld-good.h5", dir, (long)getpid());
+	atexit(clean);
+	fd = open(good, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (fd >= 0)
+		h5_end(h5_create(fd, &e), &e);
+	close(fd);
+}
+
+static void
+still_good(void)
+{
+	struct err e = {0};
+	int64_t f = h5_open(good, &e);
+
+	if (e.code && h5_have()) {
+		clean();
+		_exit(0);
+	}
+	h5_close(f);
+}
+
+static void
+import(int options)
 {
 	struct import_opt o = { .note = note };
 	struct err e = {0};
 	struct set s;
-	int fd;
 
-	if (size < 1)
-		return 0;
-	mem_oom = too_much;
-	if (!*path) {
-		snprintf(path, sizeof path, "%s/ovx-fuzz-%ld.h5", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", (long)getpid());
-		atexit(clean);
-	}
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || write(fd, data + 1, size - 1) != (ssize_t)size - 1)
-		exit(1);
-	close(fd);
-	if (data[0] & 1)
+	if (options & 1)
 		o.feature_type = "all";
-	if (data[0] & 2)
+	if (options & 2)
 		o.layer = "counts";
-	if (data[0] & 4)
+	if (options & 4)
 		o.raw = 1;
-	if (data[0] & 8)
+	if (options & 8)
 		o.genome = "hg19";
 	set_init(&s);
 	s.spool.cap = 1 << 22;
@@ -69,5 +91,34 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		close(out);
 	}
 	set_close(&s);
+	if (e.code)
+		still_good();
+}
+
+#ifdef FIX
+static void build(int fd, const uint8_t *p, size_t n);
+#endif
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int fd;
+
+	if (size < 1)
+		return 0;
+	mem_oom = too_much;
+	if (!*path)
+		start();
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0)
+		exit(1);
+#ifdef FIX
+	build(fd, data + 1, size - 1);
+#else
+	if (write(fd, data + 1, size - 1) != (ssize_t)size - 1)
+		exit(1);
+#endif
+	close(fd);
+	import(data[0]);
 	return 0;
 }
