@@ -2,6 +2,11 @@
 #ifndef OVX_H5_NONE_H
 #define OVX_H5_NONE_H
 
+#include <stdio.h>
+#include <string.h>
+#include "io/h5.h"
+
+
 /* Built without HDF5: nothing opens, so nothing else is ever called with something open. */
 #define A __attribute__((unused))
 
