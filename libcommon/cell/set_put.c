@@ -86,10 +86,16 @@ void
 set_map_id(const struct set *s, const char *old, char id[33])
 {
 	memcpy(id, old, 33);
+	/* It may be called by the id that a section had between two subsets. */
 	for (int64_t i = 0; i < s->n_item; i++)
-		if (strcmp(s->item[i].s->id, old) == 0) {
-			item_id(s, &s->item[i], s->n_past, id);
-			return;
+		for (int k = 0; k <= s->n_past; k++) {
+			char then[33];
+
+			item_id(s, &s->item[i], k, then);
+			if (strcmp(then, old) == 0) {
+				item_id(s, &s->item[i], s->n_past, id);
+				return;
+			}
 		}
 }
 

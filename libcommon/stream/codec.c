@@ -38,6 +38,8 @@ codec_raw_size(const struct head *h, const struct block *b, struct err *e)
 	} else if (w && b->n_item == 0) {
 		n = b->n_row * (h->kind == KIND_DENSE ? h->n_col : 1) * w;
 	}
+	if (b->prelude && h->kind != KIND_SPARSE && h->dtype != DT_CAT)
+		n = -1;
 	if (n >= 0 && b->codec == CODEC_RAW && n != b->stored)
 		n = -1;
 	/* Deflate shrinks by at most 1032 to 1: a head that says more is a lie that

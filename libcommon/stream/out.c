@@ -48,7 +48,7 @@ ident_end(struct ident *i, const struct head *h, char id[33])
 	const char *fixed = head_get(h, "id");
 
 	sha_hex(&i->sha, id);
-	if (fixed && strlen(fixed) == 32)
+	if (fixed && strlen(fixed) == 32 && strspn(fixed, "0123456789abcdef") == 32)
 		memcpy(id, fixed, 33);
 }
 

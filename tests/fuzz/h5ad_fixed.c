@@ -27,7 +27,8 @@ values(struct choice *c, int mem, int64_t n, int step, void *out)
 	for (int64_t i = 0; i < n; i++)
 		x[i] = (double)(i * step);
 	for (unsigned k = pick(c) % 4; k > 0 && n > 0; k--) {
-		static const double odd[] = { -1, 1, 2, 3, 7, 255, 65536, 2147483647.0, 2147483648.0, -2147483648.0, 9e18, 0.5 };
+		static const double odd[] = { -1, 1, 2, 3, 7, 255, 65536, 2147483647.0, 2147483648.0, -2147483648.0,
+			9e18, 0.5 };
 		int64_t at = pick(c) % n;
 
 		x[at] = odd[pick(c) % 12];

@@ -222,8 +222,8 @@ set_field(uint8_t *p, uint64_t *r)
 static size_t
 move_piece(uint8_t *data, size_t size, size_t max, uint64_t *r)
 {
-	size_t a = any_tag(data, size, r), b = next_tag(data, size, a + 64 < size ? a + 64 : size), to = any_tag(data, size, r);
-	size_t n;
+	size_t a = any_tag(data, size, r), b = next_tag(data, size, a + 64 < size ? a + 64 : size);
+	size_t to = any_tag(data, size, r), n;
 	uint8_t *tmp;
 
 	for (int i = (int)(draw(r) % 3); i > 0 && b < size; i--)

@@ -103,7 +103,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	mem_oom = too_much;
 	if (!*npy) {
-		snprintf(npy, sizeof npy, "%s/ovx-fuzz-%ld.npy", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", (long)getpid());
+		snprintf(npy, sizeof npy, "%s/ovx-fuzz-%ld.npy", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm",
+		    (long)getpid());
 		atexit(clean);
 	}
 	/* The name decides between TSV and NPY in the last case. */
