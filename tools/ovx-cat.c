@@ -177,19 +177,18 @@ put_cells(struct work *w, struct err *e)
 	return e->code;
 }
 
-/* One obs column over all inputs: of its type where all agree, else through text. */
+/* One obs column over all inputs, through text: numbers stay numbers, text text. */
 static int
 join_obs(struct work *w, const char *path, struct err *e)
 {
 	struct column c;
 	struct strs all = {0};
-	int dtype = -1, same = 1;
+	int dtype = -1;
 	struct str t = {0};
 
 	for (int i = 0; i < w->n; i++) {
 		struct item *it = set_find(&w->part[i].set, path);
 
-		same &= it && (dtype < 0 || it->s->head.dtype == dtype);
 		dtype = it ? it->s->head.dtype : dtype;
 	}
 	for (int i = 0; i < w->n && !e->code; i++) {
@@ -220,7 +219,6 @@ join_obs(struct work *w, const char *path, struct err *e)
 			if (!*strs_get(&c.cat, c.i32[i]))
 				c.i32[i] = -1;
 	}
-	(void)same;
 	set_put_column(&w->a->set, path, &c, "", e);
 	column_clear(&c);
 	strs_clear(&all);
@@ -233,7 +231,6 @@ put_obs(struct work *w, struct err *e)
 {
 	char own[600];
 	struct strs done = {0};
-	struct map seen = {0};
 
 	snprintf(own, sizeof own, "obs/%.500s", o.batch);
 	for (int i = 0; i < w->n && !e->code; i++)
@@ -251,7 +248,6 @@ put_obs(struct work *w, struct err *e)
 			strs_add(&done, path, strlen(path));
 			join_obs(w, path, e);
 		}
-	map_clear(&seen);
 	strs_clear(&done);
 	return e->code;
 }

@@ -1,7 +1,8 @@
 /* csr - a block of rows of a sparse matrix, and a source of such blocks
  *
  * The unit of everything that touches X: rows row0 .. row0 + n_row - 1 of a
- * matrix with n_col columns, column numbers rising within a row.
+ * matrix with n_col columns, each column at most once in a row.  In memory and in packed
+ * blocks they rise; passes over a stored X give them in the stream's own order.
  */
 #ifndef OVX_CSR_H
 #define OVX_CSR_H
@@ -14,7 +15,7 @@ struct csr {
 	int64_t n_row;
 	int64_t n_col;
 	int64_t *ptr;           /* [n_row + 1], ptr[0] = 0 */
-	int32_t *col;           /* [ptr[n_row]], rising within a row */
+	int32_t *col;           /* [ptr[n_row]], distinct within a row */
 	double *val;            /* [ptr[n_row]]; counts up to 2^32 - 1 are exact */
 	int64_t cap_row, cap_nnz;       /* room in the arrays */
 };

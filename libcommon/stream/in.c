@@ -150,7 +150,7 @@ finish_pipe(struct in *in, const struct head *end, struct err *e)
 	uint8_t p[64];
 	struct block b;
 	struct str buf = {0};
-	int64_t end_at = in->at, total;
+	int64_t total;
 
 	if (end->n_row != in->n)
 		err_set(e, ERR_DATA, "damaged: the end mark counts %lld sections, there are %lld", (long long)end->n_row, (long long)in->n);
@@ -168,7 +168,6 @@ finish_pipe(struct in *in, const struct head *end, struct err *e)
 	exactly(in, p, 64, e);
 	if (e->code)
 		return e->code;
-	(void)end_at;
 	total = (int64_t)wire_get64(p + WT_TOTAL);
 	if (memcmp(p, "OVXE", 4) || wire_get32(p + WT_CRC) != deflate_crc(0, p, WT_CRC) || total != in->at ||
 	    !wire_zero(p + 4, 4) || !wire_zero(p + 24, 36))
