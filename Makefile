@@ -6,7 +6,7 @@
 #   make install    PREFIX=/usr/local DESTDIR=
 #   make BUILD=asan check     also: debug ubsan tsan clang (each in its own folder)
 #   make fuzz       FUZZ_SECONDS=60 for each target
-#   make HDF5=no    without .h5 and .h5ad
+#   make HDF5=no    without .h5 and .h5ad;  V=1 to see the commands
 #
 # Tools are found by wildcard: tools/NAME.c is the executable NAME, man/NAME.1
 # its page, tests/unit/NAME.c a unit test.
@@ -47,6 +47,10 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DOVX_VERSION='"$(VER
 	-Ilibcommon -fno-math-errno -fno-trapping-math -ffp-contract=off -pthread $(WARN) $(WERROR) \
 	$(CFLAGS) $(flags_$(BUILD)) $(CPPFLAGS)
 
+# One short line a file; V=1 shows the commands.
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)')
+
 # 1 when a package is there; the libraries are linked by --as-needed.
 have = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo 1)
 HDF5_PC := $(if $(filter yes,$(HDF5)),$(if $(call have,hdf5-serial),hdf5-serial,$(if $(call have,hdf5),hdf5)))
@@ -76,7 +80,8 @@ need-once:
 
 $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(cflags_$(notdir $*)) -MMD -MP -c -o $@ $<
+	$(call say,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(cflags_$(notdir $*)) -MMD -MP -c -o $@ $<
 
 cflags_blas = $(BLAS_CFLAGS)
 cflags_h5 = $(HDF5_CFLAGS)
@@ -89,22 +94,25 @@ $(O)/flags: FORCE
 FORCE:
 
 $(O)/libcommon.a: $(lib_obj)
-	rm -f $@
-	$(AR) rcs $@ $(lib_obj)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(lib_obj)
 
 $(O)/bin/%: $(O)/tools/%.o $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
+	$(call say,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
 
 $(O)/unit/%: $(O)/tests/unit/%.o $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
+	$(call say,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
 
 helper_src := $(wildcard tests/helper/*.c)
 helpers := $(helper_src:tests/helper/%.c=$(O)/helper/%)
 $(O)/helper/%: $(O)/tests/helper/%.o $(O)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
+	$(call say,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
 
 unit: $(units)
 helper: $(helpers)
