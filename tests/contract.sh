@@ -29,6 +29,7 @@ left() { find . -maxdepth 1 -name "$1*" | wc -l; }
 cd "$work/f" || exit 1
 export TMPDIR=$work
 
+script -qec true /dev/null < /dev/null > /dev/null 2>&1; terminal=$?
 [ $# -gt 0 ] || set -- $(cd "$bin" && ls)
 for b in "$@"; do
 	t=$bin/$b
@@ -72,11 +73,11 @@ for b in "$@"; do
 	run -q --json stats.json $file > out 2> err
 	is "$b: --json" "0 $b" "$? $(grep -o '"tool":"[^"]*"' stats.json | cut -d '"' -f 4)"
 	run -q --progress always $file > out 2> err;    is "$b: --progress" "0 $(cksum < a)" "$? $(cksum < out)"
-	if [ "$shape" != sink ] && command -v script > /dev/null; then
+	if [ "$shape" != sink ] && [ $terminal = 0 ]; then
 		script -qec "$t $args $file" /dev/null < /dev/null > out 2>&1
 		is "$b: refuses to write to a terminal" 2 $?
 	else
-		skip "$b: refuses to write to a terminal" "text, or no script(1)"
+		skip "$b: refuses to write to a terminal" "text, or no pseudo-terminals here"
 	fi
 	run -q $file 2> err | head -c 100 > /dev/null
 	st=${PIPESTATUS[0]}
