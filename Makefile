@@ -145,7 +145,7 @@ lint:
 FUZZ_SECONDS ?= 60
 fuzz_src := $(wildcard tests/fuzz/*.c)
 fuzzers := $(fuzz_src:tests/fuzz/%.c=build/fuzz/fuzz/%)
-fuzz:
+fuzz: all helper
 	$(MAKE) --no-print-directory BUILD=fuzz build/fuzz/libcommon.a
 	$(MAKE) --no-print-directory BUILD=fuzz $(fuzzers)
 	scripts/fuzz build/fuzz/fuzz $(O)/bin $(FUZZ_SECONDS)

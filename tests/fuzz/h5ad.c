@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char path[100], good[100];
+static char path[300], good[300];
 
 static void
 too_much(size_t bytes)
@@ -41,12 +41,12 @@ note(const char *msg)
 static void
 start(void)
 {
-	const char *dir = access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
+	const char *dir = getenv("FUZZ_DIR") ? getenv("FUZZ_DIR") : access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm";
 	struct err e = {0};
 	int fd;
 
-	snprintf(path, sizeof path, "%s/ovx-fuzz-%ld.h5", dir, (long)getpid());
-	snprintf(good, sizeof good, "%s/ovx-fuzz-%ld-good.h5", dir, (long)getpid());
+	snprintf(path, sizeof path, "%.250s/ovx-fuzz-%ld.h5", dir, (long)getpid());
+	snprintf(good, sizeof good, "%.250s/ovx-fuzz-%ld-good.h5", dir, (long)getpid());
 	atexit(clean);
 	fd = open(good, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (fd >= 0)
