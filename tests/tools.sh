@@ -122,6 +122,7 @@ ovx-dump -p obs s.ovx | sed 1d | head -n 7 > seven
 is "cut: a list" "$(tr '\n' ' ' < seven)" "$(ovx-cut -q --cells seven s.ovx | ovx-dump -p obs | sed 1d | tr '\n' ' ')"
 is "cut: not a list" 113 "$(ovx-cut -q --not --cells seven s.ovx | ovx-dump -p obs | sed 1d | wc -l)"
 is "cut: sections" "X obs obs/depth var" "$(ovx-cut -q -p X -p obs/depth s.ovx | ovx-dump -l | sed 1d | cut -f 1 | grep -v log/ | sort | tr '\n' ' ' | sed 's/ $//')"
+is "cut: genes alone" "$(ovx-dump -p X s.ovx | awk 'NR > 1 && $2 ~ /^G0[0-4]/' | sort | cksum) ok" "$(ovx-cut -q --gene-expr 'name ~ "^G0[0-4]"' s.ovx | tee g.ovx | ovx-dump -p X | sed 1d | sort | cksum) $(ovx-check g.ovx | cut -f 2)"
 is "cut: without a selection the same bytes" "$(cksum < s.ovx)" "$(ovx-cut -q s.ovx | cksum)"
 printf 'name,score,kind,flag\nnobody,1,a,True\n' > t.csv
 sed 's/$/,2.5,b,False/' seven >> t.csv
@@ -144,6 +145,14 @@ is "cut: layers and components are not stale after it" ok "$(ovx-cut -q -e 'dept
 is "check: a delta that drops cells is no stale stream" ok "$(ovx-qc -q -n --min-umis 1 --min-genes 200 s.ovx 2> /dev/null | ovx-check | cut -f 2)"
 has "cluster: an asymmetric graph" 1 'not symmetric' ovx-cluster -p obsp/distances <(ovx-knn -q p.ovx)
 has "harmony: a column that is no batch" 1 'no column of batches' ovx-harmony -b depth p.ovx
+
+is "cut: a pipe gives the bytes of a file" "$(ovx-cut -q -e 'depth > 300' p.ovx | cksum)" "$(cat p.ovx | ovx-cut -q -e 'depth > 300' | cksum)"
+is "cut: cells then genes, or genes then cells" "$(ovx-cut -q -e 'depth > 300' p.ovx | ovx-cut -q --gene-expr highly_variable | ovx-cut -q --drop 'log/*' | ovx-dump -l | cksum) ok" "$(ovx-cut -q --gene-expr highly_variable p.ovx | ovx-cut -q -e 'depth > 300' | ovx-cut -q --drop 'log/*' | ovx-dump -l | cksum) $(cat p.ovx | ovx-cut -q -e 'depth > 300' | ovx-check | cut -f 2)"
+has "--json onto the output" 2 'file of its own' ovx-cut -o j.ovx --json j.ovx p.ovx
+has "-o without a name" 2 'is empty' ovx-cut -o '' p.ovx
+is "closed standard streams do not end up in the output" ok "$(ovx-qc -v --flag -o closed.ovx s.ovx <&- 2>&-; ovx-check closed.ovx | cut -f 2)"
+printf 'name,lot\n' > lot.csv; sed 's/$/,NA/' seven >> lot.csv; sed '1,7d' <(ovx-dump -p obs s.ovx | sed 1d) | sed 's/$/,x/' >> lot.csv
+has "missing batch labels are refused" 1 'values are missing' ovx-qc -b lot <(ovx-paste -q --obs lot.csv s.ovx)
 
 # --- a stale section is named ------------------------------------------------------
 ovx-normalize -q --target-sum 1000 p.ovx -o stale.ovx

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "app/app.h"
 #include "base/mem.h"
 #include "io/table.h"
@@ -80,12 +81,34 @@ check(void)
 	return o.obs.n + o.var.n + o.obsm.n + o.varm.n ? NULL : "nothing to paste: give --obs, --var, --obsm or --varm";
 }
 
-/* A table is held as text, and a matrix as doubles. */
+/* Bytes of a file on disk; of a gzipped one, eight times that. */
+static int64_t
+file_bytes(const char *file)
+{
+	struct stat st;
+	size_t n = strlen(file);
+
+	if (stat(file, &st))
+		return 0;
+	return st.st_size * (n > 3 && strcmp(file + n - 3, ".gz") == 0 ? 8 : 1);
+}
+
+/* A table is held as text, with places of its cells, and a matrix as doubles besides. */
 static int
 plan(struct app *a, struct plan *p, struct err *e)
 {
 	(void)e;
-	p->memory = a->set.axis[AXIS_OBS].n * (o.obs.n * 200 + o.obsm.n * 800) + a->set.axis[AXIS_VAR].n * (o.var.n * 200 + o.varm.n * 800);
+	const struct strs *l[4] = { &o.obs, &o.var, &o.obsm, &o.varm };
+	int64_t most = 0;
+
+	for (int k = 0; k < 4; k++)
+		for (int64_t i = 0; i < l[k]->n; i++) {
+			const char *file = strs_get(l[k], i);
+			int64_t b = 5 * file_bytes(k > 1 && strchr(file, '=') ? strchr(file, '=') + 1 : file);
+
+			most = b > most ? b : most;
+		}
+	p->memory = most + 64 * (a->set.axis[AXIS_OBS].n + a->set.axis[AXIS_VAR].n);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* app - see app.h */
 #include "app/app.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -498,6 +499,8 @@ prepare(struct app *a, const struct tool *t, int argc, char **argv, struct err *
 	}
 	log_start(t->name, c.quiet, c.verbose, !c.progress || !strcmp(c.progress, "auto") ? PROGRESS_AUTO :
 	    !strcmp(c.progress, "always") ? PROGRESS_ALWAYS : PROGRESS_NEVER);
+	if (!e->code && c.json && (strcmp(c.json, "-") == 0 || (c.output && strcmp(c.json, c.output) == 0)))
+		err_set(e, ERR_USAGE, "--json: name a file of its own");
 	if (!e->code && t->check && (why = t->check()))
 		err_set(e, ERR_USAGE, "%s", why);
 	a->threads = c.threads ? (int)c.threads : budget_cpus();
@@ -515,6 +518,11 @@ app_main(const struct tool *t, int argc, char **argv)
 	struct err e = {0};
 	int status;
 
+	/* A closed standard descriptor must not become a file of ours: what is read from or written
+	 * to it fails instead. */
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : fd == 1 ? O_RDONLY : O_WRONLY) != fd)
+			return 1;
 	running = t;
 	mem_oom = out_of_memory;
 	faults();

@@ -147,7 +147,7 @@ find(const struct opt *t, char key, const char *name, size_t n)
 static int
 set_option(const struct opt *o, const char *s, struct err *e)
 {
-	if (o->type != OPT_FLAG && !*s && (o->type != OPT_STR || o->range[0]))
+	if (o->type != OPT_FLAG && !*s)
 		return bad(o, s, "is empty", e);
 	strs_add(&given, o->name, strlen(o->name));
 	return assign(o, s, e);

@@ -48,7 +48,7 @@ pick_layer(struct app *a, const char *name, struct pick_layer *p, struct err *e)
 	if (!head_get(h, "x") || strcmp(head_get(h, "x"), "X"))
 		return err_set(e, ERR_DATA, "%s: unknown formula: written by a newer version", path);
 	for (int64_t i = 0; i + 1 < h->kv.n; i += 2) {
-		static const char known[] = " path axis0 axis1 from id x log1p div mean std clip ";
+		static const char known[] = " path axis0 axis1 from id root x log1p div mean std clip ";
 		char key[40];
 
 		snprintf(key, sizeof key, " %.30s ", strs_get(&h->kv, i));

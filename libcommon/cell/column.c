@@ -244,6 +244,25 @@ is_na(const char *s)
 	return !*s || !strcasecmp(s, "na") || !strcasecmp(s, "nan") || !strcmp(s, "<NA>") || !strcasecmp(s, "null");
 }
 
+/* Categories that are spelt like a missing value are none: their cells get code -1. */
+static void
+drop_missing(struct column *c)
+{
+	int32_t *to = mem_new(int32_t, c->cat.n), n = 0;
+	struct strs cat = {0};
+
+	for (int64_t k = 0; k < c->cat.n; k++) {
+		to[k] = is_na(strs_get(&c->cat, k)) ? -1 : n++;
+		if (to[k] >= 0)
+			strs_add(&cat, strs_get(&c->cat, k), strs_len(&c->cat, k));
+	}
+	for (int64_t i = 0; i < c->n; i++)
+		c->i32[i] = to[c->i32[i]];
+	strs_clear(&c->cat);
+	c->cat = cat;
+	mem_free(to);
+}
+
 void
 column_parse(struct column *c, const struct strs *s)
 {
@@ -278,6 +297,7 @@ column_parse(struct column *c, const struct strs *s)
 				c->f64[i] = NAN;
 	} else {
 		column_factor(c, s);
+		drop_missing(c);
 		if (c->cat.n == s->n) {
 			column_clear(c);
 			column_init(c, DT_STR, s->n);

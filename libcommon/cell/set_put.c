@@ -52,13 +52,19 @@ set_add_block(struct set *s, struct sect *t, struct block *b, const void *raw, i
 	return e->code;
 }
 
-/* The id of an item after the first n_step subsets: each subset of its axes changes it. */
+/* The id of an item after the first n_step subsets: that of the section it all came from,
+ * and of the axes as they are then.  So the order of the cuts does not matter, nor
+ * how many there were. */
 static void
 item_id(const struct set *s, const struct item *it, int n_step, char id[33])
 {
+	const char *root = head_get(&it->s->head, "root");
 	char digest[2][33] = {{0}};
-	int axis[2];
+	int axis[2], moved = 0;
+	struct sha h;
 
+	if (root && strlen(root) != 32)         /* a hostile head */
+		root = NULL;
 	memcpy(id, it->s->id, 33);
 	for (int d = 0; d < 2; d++) {
 		const char *v = head_get(&it->s->head, d ? "axis1" : "axis0");
@@ -70,15 +76,17 @@ item_id(const struct set *s, const struct item *it, int n_step, char id[33])
 	for (int i = 0; i < n_step; i++)
 		for (int d = 0; d < 2; d++)
 			if (axis[d] == s->past[i].axis && strcmp(digest[d], s->past[i].digest) == 0) {
-				struct sha h;
-
-				sha_init(&h);
-				sha_add(&h, "subset", 6);
-				sha_add(&h, id, 32);
-				sha_add(&h, s->past[i].to, 32);
-				sha_hex(&h, id);
 				memcpy(digest[d], s->past[i].to, 33);
+				moved = 1;
 			}
+	if (!moved)
+		return;
+	sha_init(&h);
+	sha_add(&h, "subset", 6);
+	sha_add(&h, root ? root : it->s->id, 32);
+	for (int d = 0; d < 2; d++)
+		sha_add(&h, digest[d], 32);
+	sha_hex(&h, id);
 }
 
 /* The id that a section with this id has after all subsets of this data set. */

@@ -19,6 +19,7 @@ struct source {
 	int flags;
 	const int64_t *keep;    /* rows, or NULL for all */
 	int64_t n_keep;
+	int64_t n_col;          /* given out */
 	int32_t *column;        /* [n_col stored] -> number given out, or -1 */
 	int identity;           /* column[i] == i: nothing to map */
 	int n_slot;
@@ -83,6 +84,7 @@ decode_slots(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 			return e->code;
 		if (!s->identity)
 			map_columns(s, m);
+		m->n_col = s->n_col;
 		if (!s->keep)
 			return s->fn(s->ctx, m, (int)i, e);
 	}
@@ -234,7 +236,7 @@ start(struct set *s, const char *path, struct rows *r, struct source **out, int3
 	t->give = mem_new(struct csr *, t->n_slot + 2);
 	t->column = mem_new(int32_t, t->sect->head.n_col);
 	r->n_row = t->n_keep;
-	r->n_col = set_cols_of(s, *it);
+	r->n_col = t->n_col = set_cols_of(s, *it);
 	r->n_slot = t->n_slot + 1;
 	r->self = t;
 	r->pass = source_pass;

@@ -71,6 +71,8 @@ final_head(const struct set *s, const struct item *it, struct head *h)
 	map_from(s, h);
 	if (moved) {
 		set_map_id(s, it->s->id, id);
+		if (!head_get(h, "root"))
+			head_set(h, "root", it->s->id);
 		head_set(h, "id", id);
 	}
 	if (h->kind == KIND_AXIS)
@@ -436,6 +438,11 @@ set_write(struct set *s, int fd, int new_only, struct err *e)
 	struct in *pipe = s->pipe < 0 ? NULL : &s->in[s->pipe];
 	int64_t n;
 
+	/* After a cut every id changes, and columns that are written first name that of X:
+	 * what is still on the pipe must be known. */
+	for (int64_t i = 0; i < s->n_item && s->n_past && !e->code; i++)
+		if (s->item[i].pending && !s->item[i].s->complete)
+			in_heads(s->item[i].s, e);
 	if (new_only)
 		put_kept(s, e);
 	/* Known sections go before those still on the pipe; the library puts

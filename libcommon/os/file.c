@@ -267,12 +267,16 @@ name_it(struct outfile *o, struct err *e)
 	snprintf(self, sizeof self, "/proc/self/fd/%d", o->fd);
 	if (linkat(AT_FDCWD, self, AT_FDCWD, o->target, AT_SYMLINK_FOLLOW) == 0)
 		return 0;
+	/* Without /proc, the descriptor itself (for which Linux wants root). */
+	if (errno == ENOENT && linkat(o->fd, "", AT_FDCWD, o->target, AT_EMPTY_PATH) == 0)
+		return 0;
 	if (errno != EEXIST)
 		return err_errno(e, "%s", o->target);
 	o->temp = mem_new(char, n);
 	snprintf(o->temp, n, "%s.tmp.%ld", o->target, (long)getpid());
 	snprintf(pending, sizeof pending, "%s", o->temp);
-	if (linkat(AT_FDCWD, self, AT_FDCWD, o->temp, AT_SYMLINK_FOLLOW))
+	if (linkat(AT_FDCWD, self, AT_FDCWD, o->temp, AT_SYMLINK_FOLLOW) &&
+	    linkat(o->fd, "", AT_FDCWD, o->temp, AT_EMPTY_PATH))
 		return err_errno(e, "%s", o->temp);
 	return 0;
 }
