@@ -455,11 +455,7 @@ set_subset(struct set *s, int axis, const int64_t *keep, int64_t n, struct err *
 {
 	struct axis *a = &s->axis[axis];
 	struct strs names = {0};
-	struct head h;
-	char digest[33], pair[64];
-	struct sect *t;
-	int64_t n_item = 0;
-	struct str raw = {0};
+	char digest[33];
 
 	if (set_names(s, axis, e) || n == a->n)
 		return e->code;
@@ -469,23 +465,7 @@ set_subset(struct set *s, int axis, const int64_t *keep, int64_t n, struct err *
 	}
 	axis_digest(&names, digest);
 	step_axis(s, axis, digest, keep, n, !s->base_piped[axis]);
-	strs_clear(&a->names);
-	a->names = names;
-	head_init(&h, KIND_AXIS, DT_STR, axis_name[axis], n, 1);
-	snprintf(pair, sizeof pair, "%s:%s", axis_name[axis], digest);
-	head_set(&h, "axis0", pair);
-	t = set_new_sect(s, &h);
-	for (int64_t lo = 0; !e->code && (lo < n || lo == 0); lo += BLOCK_COLUMN) {
-		int64_t hi = lo + BLOCK_COLUMN < n ? lo + BLOCK_COLUMN : n;
-		struct block b = { .row0 = lo, .n_row = hi - lo, .last = hi == n };
-
-		raw.n = 0;
-		strs_to_raw(&names, lo, hi, &raw, &n_item);
-		b.n_item = n_item;
-		set_add_block(s, t, &b, raw.s ? raw.s : "", (int64_t)raw.n, e);
-	}
-	str_clear(&raw);
-	set_add_item(s, t, 1, 0);
+	set_put_axis(s, axis, &names, e);
 	return e->code;
 }
 
