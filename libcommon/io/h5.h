@@ -1,9 +1,10 @@
-/* h5 - HDF5 behind a few typed calls: the only pair that knows the library
+/* h5 - HDF5 behind a few typed calls: h5.c, h5_lib, h5_read.c and h5_write.c alone know the library
  *
  * Objects are numbers (HDF5's own), closed with h5_close; 0 is none.  Errors come as a
  * sentence that names the object; the library's own error stack is
  * silent.  Files are untrusted: what a dataset claims to hold is compared with what the file can hold
- * before memory is taken (h5_claim).
+ * before memory is taken (h5_claim), and when the library itself fails on one it is not called
+ * again in this process (h5_sound).
  *
  *	f = h5_open(path, e);
  *	h5_data_open(&d, f, "X/data", e);
@@ -33,6 +34,11 @@ enum h5_kind { HK_NONE, HK_GROUP, HK_DATASET, HK_OTHER };
 
 /* 1 when built with HDF5; else every call fails. */
 int h5_have(void);
+/* What one call of the library may take while it reads, bytes; at least, and at first, 64 MiB. */
+void h5_memory(int64_t bytes);
+/* After all has been read: when the library faulted, hung or was stopped somewhere in between, e becomes
+ * ERR_DATA that says so of path, whatever it was. */
+int h5_sound(const char *path, struct err *e);
 
 int64_t h5_open(const char *path, struct err *e);
 /* Makes a file of a descriptor that is open for reading and writing; what it holds is cut off.  The
@@ -43,7 +49,8 @@ int h5_end(int64_t file, struct err *e);
 void h5_close(int64_t id);
 /* Path of an object in its file, without the first slash; "/" for the root. */
 void h5_name(int64_t id, char out[H5_NAME]);
-/* What lies under a name (a path may be given), links followed. */
+/* What lies under a name (a path may be given), links followed; HK_OTHER also when it is there but
+ * cannot be opened. */
 int h5_kind(int64_t at, const char *name);
 int64_t h5_at(int64_t at, const char *name, struct err *e);
 /* Names of a group's members in byte order. */
@@ -72,6 +79,7 @@ struct h5_data {
 	int64_t n;              /* values in all; rows, times row values */
 	int64_t row;            /* values of a row: the product of dim[1..] */
 	int64_t chunk;          /* rows of a chunk, 0 = not chunked */
+	int64_t chunk_bytes;    /* of a chunk when decoded */
 	int field, n_field;     /* number of the field or -1; fields of a compound */
 	int owned;
 	char name[H5_NAME];

@@ -258,7 +258,7 @@ check_shape(const struct head *h, struct err *e)
 
 	if (h->dtype > DT_U8)
 		return err_set(e, ERR_DATA, "%s: unknown type of values %d: written by a newer version", head_path(h), h->dtype);
-	bad |= !h->block_rows;
+	bad |= !h->block_rows || h->kind < KIND_AXIS;
 	bad |= h->kind == KIND_DENSE && h->n_row > INT32_MAX;   /* rows of no columns have no bytes */
 	bad |= h->kind == KIND_DENSE && (dtype_width(h->dtype) == 0 || h->dtype == DT_CAT || h->n_col > 1 << 24);
 	bad |= (h->kind == KIND_SPARSE || h->kind == KIND_GRAPH) && h->dtype != DT_F32 && h->dtype != DT_F64;
