@@ -154,6 +154,61 @@ is "closed standard streams do not end up in the output" ok "$(ovx-qc -v --flag 
 printf 'name,lot\n' > lot.csv; sed 's/$/,NA/' seven >> lot.csv; sed '1,7d' <(ovx-dump -p obs s.ovx | sed 1d) | sed 's/$/,x/' >> lot.csv
 has "missing batch labels are refused" 1 'values are missing' ovx-qc -b lot <(ovx-paste -q --obs lot.csv s.ovx)
 
+# --- outputs: links, long names, --json; sizes -------------------------------------
+mkdir real && ln -s real/one.ovx link && ovx-cut -q h1.ovx -o link
+is "-o on a link to nothing yet: the link stays, its target is made" "link ok" "$([ -L link ] && echo link) $(ovx-check real/one.ovx | cut -f 2)"
+ovx-cut -q h2.ovx -o link
+is "-o on a link to a file: the target is replaced" "link $(cksum < h2.ovx)" "$([ -L link ] && echo link) $(cksum < real/one.ovx)"
+long=$(printf 'n%.0s' $(seq 250))
+is "-o: a name of 250 letters, twice" "0 0" "$(ovx-cut -q h1.ovx -o $long; echo $?) $(ovx-cut -q h1.ovx -o $long; echo $?)"
+has "--json that cannot be written is said before the work" 1 'nowhere' ovx-cut h1.ovx -o j.ovx --json nowhere/j.json
+has "--json on a full disk is, too, before the output is there" 1 'json /dev/full' ovx-cut h1.ovx -o j.ovx --json /dev/full
+is "and no output is left" no "$([ -e j.ovx ] && echo yes || echo no)"
+has "-M 0" 2 'memory' ovx-cut -M 0 h1.ovx
+has "-M in hex" 2 'no size' ovx-cut -M 0x10M h1.ovx
+
+# --- columns of several samples -------------------------------------------------------
+ovx-dump -p obs h1.ovx | awk 'NR == 1 { print "name\tbig\tyes\tlot"; next } { print $1 "\t" (NR == 2 ? "9007199254740993" : NR) "\t" (NR % 2 ? "True" : "False") "\t" NR % 12 }' > big.tsv
+ovx-paste -q --obs big.tsv h1.ovx -o big.ovx
+ovx-cat -q a=big.ovx b=h2.ovx -o joined.ovx 2> err
+is "cat: whole numbers stay exact where a sample lacks them" "int64 9007199254740993 nan" "$(ovx-dump -l joined.ovx | awk '$1 == "obs/big" { print $3 }') $(col obs/big joined.ovx | awk '{ print $1, $NF }')"
+is "cat: booleans stay boolean" "bool 0 1 nan" "$(ovx-dump -l joined.ovx | awk '$1 == "obs/yes" { print $3 }') $(col obs/yes joined.ovx | awk '{ print $1, $2, $NF }')"
+is "cat: a column called like -b is replaced, and it is said" 1 "$(grep -c 'obs/sample of the inputs is replaced' err)"
+is "cat: types that all have stay" "$(ovx-dump -l s.ovx | awk '/^obs.depth|^obs.doublet/ { print $3 }' | sort | tr '\n' ' ')" "$(ovx-dump -l ab.ovx | awk '/^obs.depth|^obs.doublet/ { print $3 }' | sort | tr '\n' ' ')"
+ovx-knn -q p.ovx | ovx-cut -q --drop obsm/X_pca -o left.ovx
+is "cat: what is left out is named in full" 1 "$(ovx-cat -q a=left.ovx b=p.ovx 2>&1 > /dev/null | grep -c 'obsp/distances.*obsm/X_pca')"
+has "cat: too little memory is said before the work" 137 'needs about' ovx-cat -M 16M a=h1.ovx b=h2.ovx
+awk 'BEGIN { printf "name"; for (i = 0; i < 4000; i++) printf "\tc%d", i; print "" } { printf "%s", $1; for (i = 0; i < 4000; i++) printf "\t%d", i; print "" }' seven > wide.tsv
+ovx-cut -q --cells seven s.ovx | ovx-paste -q --obs wide.tsv -o wide.ovx
+is "cat: 4,000 columns in a moment" 4001 "$(timeout 20 ovx-cat -q a=wide.ovx b=wide.ovx 2> /dev/null | ovx-dump -l | grep -cE '^obs/(c[0-9]|sample)')"
+printf 'name,score,kind,score\n' > twice.csv && sed 's/$/,1,x,2/' seven >> twice.csv
+has "paste: a header with a name twice" 1 'two columns are called score' ovx-paste --obs twice.csv s.ovx
+has "import: the same" 1 'two columns are called score' ovx-import --obs twice.csv
+
+# --- text that would break a table ----------------------------------------------------
+printf 'E1\tA\\B\nE2\tB\n' > old/genes.tsv && printf 'x\ny\n' > old/barcodes.tsv && printf '%%%%MatrixMarket matrix coordinate integer general\n2 2 2\n1 1 1\n2 2 2\n' > old/matrix.mtx
+ovx-import -q old -o odd.ovx
+printf 'name,note\nx,"tab\there"\ny,plain\n' > odd.csv
+ovx-paste -q --obs odd.csv odd.ovx -o odd2.ovx
+is "dump: a tab in a cell is escaped" 'tab\there plain ' "$(col obs/note odd2.ovx)"
+is "dump: so is a backslash" 'A\\B B ' "$(ovx-dump -p var odd.ovx | sed 1d | tr '\n' ' ')"
+is "export: the same in TSV" 2 "$(ovx-export -q -p obs odd2.ovx | awk -F '\t' '{ print NF }' | sort -u)"
+
+# --- what is too small, and why ---------------------------------------------------------
+{ printf 'name\tlot\n'; sed '1s/$/\tone/; 1!s/$/\trest/' <(ovx-dump -p obs s.ovx | sed 1d); } > alone.tsv
+has "hvg: a batch of one cell" 1 "'one' has one cell only" ovx-hvg --flavor seurat_v3 -b lot <(ovx-paste -q --obs alone.tsv s.ovx)
+has "normalize: a gene that is all there is" 0 'exclude-highly-expressed no' ovx-normalize <(ovx-cut -q --genes <(ovx-dump -p var s.ovx | sed -n 2p) s.ovx)
+
+# --- what --estimate says is enough, and not far off --------------------------------------
+if [ -x "$bin/../helper/peak" ]; then
+	ovx-simulate -q --cells 6000 --genes 20000 --samples 1 -o est.ovx
+	for t in "cat a=est.ovx b=est.ovx" "export -o est.h5ad est.ovx"; do
+		"$bin/../helper/peak" pk ovx-$t -q $([ "${t%% *}" = cat ] && echo -o est2.ovx) 2> err || continue
+		is "ovx-${t%% *}: the estimate is an upper bound, within half" yes "$(ovx-$t --estimate 2> /dev/null | awk -v p="$(cat pk)" '$1 == "peak_memory" { print ($2 >= p && $2 < 1.5 * p ? "yes" : p " of " $2) }')"
+	done
+	is "ovx-cat: -M is kept" yes "$("$bin/../helper/peak" pk ovx-cat -q -M 60M a=est.ovx b=est.ovx -o est2.ovx 2> err; [ $(cat pk) -le $((60 << 20)) ] && echo yes || cat pk)"
+fi
+
 # --- a stale section is named ------------------------------------------------------
 ovx-normalize -q --target-sum 1000 p.ovx -o stale.ovx
 is "check: what was made from something else is stale" "obs/nothing? no: layers/scaled" "obs/nothing? no: $(ovx-check stale.ovx | awk '$2 == "stale" { print $3 }' | grep -o 'layers/scaled')"

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "app/app.h"
 #include "base/mem.h"
+#include "cell/join.h"
 #include "io/mtx.h"
 
 static struct { const char *batch, *join; int keep_names; } o;
@@ -23,18 +24,25 @@ struct part {
 	struct set set;
 	struct strs gene;       /* what genes are matched by */
 	int32_t *to;            /* [its genes] number in the result, or -1 */
+	int open;
 };
 
 struct work {
 	struct app *a;
 	struct part *part;
+	struct set **set;       /* [n] of the parts */
+	const int32_t **to_gene;        /* [n] of the parts */
 	int n;
 	int by_id;
 	struct sink sink;
 	const int32_t *to;
 	struct csr *slot;       /* [n_slot] renumbered rows */
 	int64_t n_gene;
+	struct strs left;       /* what is not carried over */
 };
+
+/* Opened by the plan, which must know what is in them. */
+static struct work w0;
 
 static int
 open_parts(struct work *w, struct err *e)
@@ -44,26 +52,41 @@ open_parts(struct work *w, struct err *e)
 
 	w->n = a->n_arg;
 	w->part = mem_new(struct part, w->n);
+	w->set = mem_new(struct set *, w->n);
+	w->to_gene = mem_new(const int32_t *, w->n);
 	for (int i = 0; i < w->n && !e->code; i++) {
 		struct part *p = &w->part[i];
-		char *eq = strchr(a->arg[i], '='), *path = eq ? eq + 1 : a->arg[i];
+		const char *file;
+		char *path;
 
-		if (!eq || eq == a->arg[i])
-			return err_set(e, ERR_USAGE, "'%s' is no NAME=FILE, like ctrl=ctrl.ovx", a->arg[i]);
-		p->name = mem_strndup(a->arg[i], (size_t)(eq - a->arg[i]));
+		p->name = opt_pair(NULL, a->arg[i], &file, e);
+		if (!p->name)
+			break;
+		path = a->arg[i] + (file - a->arg[i]);
 		if (map_put(&seen, p->name, i) >= 0)
 			err_set(e, ERR_USAGE, "two inputs are called %s", p->name);
+		p->open = 1;
+		w->set[i] = &p->set;
 		set_init(&p->set);
-		p->set.par = a->par;
 		p->set.warn = a->set.warn;
-		p->set.spool.cap = a->set.spool.cap;
-		p->set.wave_bytes = a->set.wave_bytes;
+		p->set.spool.cap = a->set.spool.cap / w->n;
 		set_open(&p->set, &path, 1, e);
 		set_names(&p->set, AXIS_OBS, e);
 		set_names(&p->set, AXIS_VAR, e);
 	}
 	map_clear(&seen);
 	return e->code;
+}
+
+static void
+close_part(struct part *p)
+{
+	if (p->open)
+		set_close(&p->set);
+	p->open = 0;
+	strs_clear(&p->gene);
+	mem_free(p->to);
+	p->to = NULL;
 }
 
 /* Ids where all have them, else symbols. */
@@ -113,7 +136,7 @@ match_genes(struct work *w, struct strs *name, struct err *e)
 	for (int i = 0; i < w->n; i++) {
 		struct part *p = &w->part[i];
 
-		p->to = mem_new(int32_t, p->gene.n);
+		w->to_gene[i] = p->to = mem_new(int32_t, p->gene.n);
 		for (int64_t g = 0; g < p->gene.n; g++) {
 			const char *s = strs_get(&p->gene, g);
 			int64_t at = map_get(&in, s);
@@ -129,6 +152,8 @@ match_genes(struct work *w, struct strs *name, struct err *e)
 	}
 	map_clear(&in);
 	map_clear(&count);
+	for (int i = 0; i < w->n; i++)
+		strs_clear(&w->part[i].gene);
 	changed = names_unique(name);
 	if (changed)
 		app_warn("%lld repeated gene symbols got -1, -2, ... behind them", (long long)changed);
@@ -168,6 +193,10 @@ put_cells(struct work *w, struct err *e)
 		for (int64_t k = 0; k < w->part[i].set.axis[AXIS_OBS].n; k++)
 			c.i32[n++] = i;
 	}
+	for (int i = 0; i < w->n; i++) {
+		strs_clear(&w->part[i].set.axis[AXIS_OBS].names);       /* no longer needed */
+		w->part[i].set.axis[AXIS_OBS].known = 0;
+	}
 	set_put_axis(&w->a->set, AXIS_OBS, &name, e);
 	snprintf(path, sizeof path, "obs/%.500s", o.batch);
 	set_put_column(&w->a->set, path, &c, "", e);
@@ -177,134 +206,44 @@ put_cells(struct work *w, struct err *e)
 	return e->code;
 }
 
-/* One obs column over all inputs, through text: numbers stay numbers, text text. */
 static int
-join_obs(struct work *w, const char *path, struct err *e)
+is_column(const struct item *it, const char *box)
 {
-	struct column c;
-	struct strs all = {0};
-	int dtype = -1;
-	struct str t = {0};
+	return !it->dropped && it->s->head.kind == KIND_COLUMN && strncmp(head_path(&it->s->head), box, strlen(box)) == 0;
+}
 
-	for (int i = 0; i < w->n; i++) {
-		struct item *it = set_find(&w->part[i].set, path);
-
-		dtype = it ? it->s->head.dtype : dtype;
-	}
-	for (int i = 0; i < w->n && !e->code; i++) {
-		struct set *s = &w->part[i].set;
-		struct column k = {0};
-		int there = set_find(s, path) != NULL;
-
-		if (there)
-			set_column(s, path, &k, e);
-		for (int64_t r = 0; r < s->axis[AXIS_OBS].n && !e->code; r++) {
-			t.n = 0;
-			if (there && !column_missing(&k, r)) {
-				if (k.dtype == DT_BOOL)
-					str_add(&t, k.b[r] ? "True" : "False");
-				else
-					column_text(&k, r, &t);
-			}
-			strs_add(&all, t.s ? t.s : "", t.n);
-		}
-		column_clear(&k);
-	}
-	column_parse(&c, &all);
-	/* Text stays text even if it could be read as numbers. */
-	if (dtype == DT_STR || dtype == DT_CAT) {
-		column_clear(&c);
-		column_factor(&c, &all);
-		for (int64_t i = 0; i < c.n; i++)
-			if (!*strs_get(&c.cat, c.i32[i]))
-				c.i32[i] = -1;
-	}
-	set_put_column(&w->a->set, path, &c, "", e);
-	column_clear(&c);
-	strs_clear(&all);
-	str_clear(&t);
-	return e->code;
+/* Whether an input before number i has the path. */
+static int
+seen_before(const struct work *w, int i, const char *path)
+{
+	for (int k = 0; k < i; k++)
+		if (set_find(&w->part[k].set, path))
+			return 1;
+	return 0;
 }
 
 static int
 put_obs(struct work *w, struct err *e)
 {
+	struct app *a = w->a;
 	char own[600];
-	struct strs done = {0};
+	int replaced = 0;
 
 	snprintf(own, sizeof own, "obs/%.500s", o.batch);
 	for (int i = 0; i < w->n && !e->code; i++)
 		for (int64_t k = 0; k < w->part[i].set.n_item && !e->code; k++) {
 			const struct item *it = &w->part[i].set.item[k];
 			const char *path = head_path(&it->s->head);
-			int64_t at;
 
-			if (it->dropped || it->s->head.kind != KIND_COLUMN || strncmp(path, "obs/", 4) || strcmp(path, own) == 0)
+			if (!is_column(it, "obs/"))
 				continue;
-			for (at = 0; at < done.n && strcmp(strs_get(&done, at), path); at++)
-				;
-			if (at < done.n)
-				continue;
-			strs_add(&done, path, strlen(path));
-			join_obs(w, path, e);
+			if (strcmp(path, own) == 0)
+				replaced = 1;
+			else if (!seen_before(w, i, path))
+				join_obs(&a->set, w->set, w->n, path, e);
 		}
-	strs_clear(&done);
-	return e->code;
-}
-
-/* A var column that all inputs have, with equal values for every gene they share. */
-static int
-join_var(struct work *w, const char *path, struct err *e)
-{
-	struct column k;
-	struct str t = {0};
-	struct strs out = {0};
-	char **text = mem_new(char *, w->n_gene);
-	int equal = 1, dtype = -1;
-
-	for (int i = 0; i < w->n && equal && !e->code; i++) {
-		struct part *p = &w->part[i];
-
-		equal = set_find(&p->set, path) != NULL;
-		if (!equal || set_column(&p->set, path, &k, e))
-			break;
-		equal = dtype < 0 || dtype == k.dtype;
-		dtype = k.dtype;
-		for (int64_t g = 0; g < k.n && equal; g++) {
-			if (p->to[g] < 0)
-				continue;
-			t.n = 0;
-			if (k.dtype == DT_BOOL)
-				str_add(&t, k.b[g] ? "True" : "False");
-			else
-				column_text(&k, g, &t);
-			if (!text[p->to[g]])
-				text[p->to[g]] = mem_strdup(t.s ? t.s : "");
-			else
-				equal = strcmp(text[p->to[g]], t.s ? t.s : "") == 0;
-		}
-		column_clear(&k);
-	}
-	for (int64_t g = 0; g < w->n_gene; g++) {
-		if (equal && text[g])
-			strs_add(&out, text[g], strlen(text[g]));
-		mem_free(text[g]);
-	}
-	mem_free(text);
-	if (equal && !e->code && out.n == w->n_gene) {
-		if (dtype == DT_STR) {
-			k = (struct column){ .dtype = DT_STR, .n = out.n, .str = out };
-			memset(&out, 0, sizeof out);
-		} else if (dtype == DT_CAT) {
-			column_factor(&k, &out);
-		} else {
-			column_parse(&k, &out);
-		}
-		set_put_column(&w->a->set, path, &k, "", e);
-		column_clear(&k);
-	}
-	strs_clear(&out);
-	str_clear(&t);
+	if (replaced)
+		app_warn("%s of the inputs is replaced by the names of the inputs; to keep it, name another column with -b", own);
 	return e->code;
 }
 
@@ -315,8 +254,8 @@ put_var(struct work *w, struct strs *name, struct err *e)
 	for (int64_t k = 0; k < w->part[0].set.n_item && !e->code; k++) {
 		const struct item *it = &w->part[0].set.item[k];
 
-		if (!it->dropped && it->s->head.kind == KIND_COLUMN && strncmp(head_path(&it->s->head), "var/", 4) == 0)
-			join_var(w, head_path(&it->s->head), e);
+		if (is_column(it, "var/"))
+			join_var(&w->a->set, w->set, w->to_gene, w->n, w->n_gene, head_path(&it->s->head), e);
 	}
 	return e->code;
 }
@@ -353,6 +292,37 @@ hand_on(void *ctx, const struct csr *m, int slot, struct err *e)
 	return sink_add(&w->sink, &w->slot[slot], e);
 }
 
+/* Notes what is not carried over: it would be wrong for the joined cells. */
+static void
+note_left(struct work *w, const struct part *p)
+{
+	for (int64_t k = 0; k < p->set.n_item; k++) {
+		const struct item *it = &p->set.item[k];
+		const char *path = head_path(&it->s->head);
+		int64_t i;
+
+		if (it->dropped || it->s->head.kind == KIND_AXIS || it->s->head.kind == KIND_COLUMN || strcmp(path, "X") == 0 ||
+		    strncmp(path, "log/", 4) == 0)
+			continue;
+		for (i = 0; i < w->left.n && strcmp(strs_get(&w->left, i), path); i++)
+			;
+		if (i == w->left.n)
+			strs_add(&w->left, path, strlen(path));
+	}
+}
+
+static void
+tell_left(const struct work *w)
+{
+	struct str t = {0};
+
+	for (int64_t i = 0; i < w->left.n; i++)
+		str_addf(&t, "%s%s", i ? ", " : "", strs_get(&w->left, i));
+	if (t.n)
+		app_warn("%.600s: not carried over, because they hold for one sample only", t.s);
+	str_clear(&t);
+}
+
 static int
 put_matrix(struct work *w, struct err *e)
 {
@@ -370,6 +340,8 @@ put_matrix(struct work *w, struct err *e)
 	for (int i = 0; i < w->n && !e->code; i++) {
 		struct rows r;
 
+		w->part[i].set.par = w->a->par;
+		w->part[i].set.wave_bytes = w->a->set.wave_bytes;
 		if (set_rows(&w->part[i].set, "X", &r, e) == 0) {
 			w->slot = mem_new(struct csr, r.n_slot);
 			w->to = w->part[i].to;
@@ -381,69 +353,131 @@ put_matrix(struct work *w, struct err *e)
 		}
 		set_rows_clear(&r);
 		set_finish(&w->part[i].set, e);
+		note_left(w, &w->part[i]);
+		close_part(&w->part[i]);
 	}
 	return sink_close(&w->sink, e);
-}
-
-/* Names what is not carried over: it would be wrong for the joined cells. */
-static void
-tell_dropped(struct work *w)
-{
-	struct str t = {0};
-	int64_t n = 0;
-
-	for (int i = 0; i < w->n; i++)
-		for (int64_t k = 0; k < w->part[i].set.n_item; k++) {
-			const struct item *it = &w->part[i].set.item[k];
-			const char *path = head_path(&it->s->head);
-
-			if (it->dropped || it->s->head.kind == KIND_AXIS || it->s->head.kind == KIND_COLUMN || strcmp(path, "X") == 0 ||
-			    strncmp(path, "log/", 4) == 0 || (t.s && strstr(t.s, path)))
-				continue;
-			str_addf(&t, "%s%s", t.n ? ", " : "", path);
-			n++;
-		}
-	if (n)
-		app_warn("%.600s: not carried over, because they hold for one sample only", t.s);
-	str_clear(&t);
 }
 
 static int
 run(struct app *a, struct err *e)
 {
-	struct work w = { .a = a };
+	struct work *w = &w0;
 	struct strs name = {0};
 
-	open_parts(&w, e);
-	gene_keys(&w, e);
-	if (!e->code && match_genes(&w, &name, e) == 0) {
-		put_cells(&w, e);
-		put_obs(&w, e);
-		put_var(&w, &name, e);
-		put_matrix(&w, e);
-		tell_dropped(&w);
+	gene_keys(w, e);
+	if (!e->code && match_genes(w, &name, e) == 0) {
+		put_cells(w, e);
+		put_obs(w, e);
+		put_var(w, &name, e);
+		put_matrix(w, e);
+		if (!e->code)
+			tell_left(w);
 		app_say(a, "%lld cells x %lld genes of %d samples, matched by %s", (long long)a->set.axis[AXIS_OBS].n,
-		    (long long)w.n_gene, w.n, w.by_id ? "gene id" : "gene name");
+		    (long long)w->n_gene, w->n, w->by_id ? "gene id" : "gene name");
 	}
-	for (int i = 0; w.part && i < w.n; i++) {
-		if (w.part[i].set.made.name)
-			set_close(&w.part[i].set);
-		strs_clear(&w.part[i].gene);
-		mem_free(w.part[i].to);
-		mem_free(w.part[i].name);
+	for (int i = 0; i < w->n; i++) {
+		close_part(&w->part[i]);
+		mem_free(w->part[i].name);
 	}
-	mem_free(w.part);
+	mem_free(w->part);
+	mem_free(w->set);
+	mem_free(w->to_gene);
+	w->part = NULL;
+	strs_clear(&w->left);
 	strs_clear(&name);
 	return e->code;
+}
+
+/* --- the plan ---------------------------------------------------------------- */
+
+static int64_t
+names_bytes(const struct strs *l)
+{
+	return (int64_t)l->buf.n + 8 * l->n;
+}
+
+/* A map of n names, while it grows. */
+static int64_t
+map_bytes(int64_t n)
+{
+	int64_t cap = 64;
+
+	while (2 * (n + 1) > cap)
+		cap *= 2;
+	return 24 * cap;
+}
+
+/* The largest column of a box, over all inputs. */
+static int64_t
+columns_bytes(struct work *w, const char *box, int axis, struct err *e)
+{
+	int64_t most = 0;
+
+	for (int i = 0; i < w->n; i++)
+		for (int64_t k = 0; k < w->part[i].set.n_item && !e->code; k++) {
+			const struct item *it = &w->part[i].set.item[k];
+			const char *path = head_path(&it->s->head);
+			int64_t b = 0;
+
+			if (!is_column(it, box) || seen_before(w, i, path))
+				continue;
+			b = join_bytes(w->set, w->n, axis, path, e);
+			most = b > most ? b : most;
+		}
+	return most;
 }
 
 static int
 plan(struct app *a, struct plan *p, struct err *e)
 {
+	struct work *w = &w0;
+	int64_t cells = 0, genes = 0, obs = 0, var = 0, made = 0, kept = 0, block = 0, stored = 0, most, b;
+	int slots = a->threads == 1 ? 1 : 2 * a->threads, piped = 0;
+
 	if (a->n_arg == 0)
 		return err_set(e, ERR_USAGE, "no inputs: ovx-cat ctrl=ctrl.ovx stim=stim.ovx");
-	p->memory = a->set.spool.cap + a->threads * (int64_t)(48 << 20);
-	return 0;
+	w->a = a;
+	if (!w->part && open_parts(w, e))
+		return e->code;
+	for (int i = 0; i < w->n && !e->code; i++) {
+		struct set *s = &w->part[i].set;
+		struct item *x = set_need(s, "X", "import counts with ovx-import", e);
+
+		cells += s->axis[AXIS_OBS].n;
+		genes += s->axis[AXIS_VAR].n;
+		obs += names_bytes(&s->axis[AXIS_OBS].names);
+		var += names_bytes(&s->axis[AXIS_VAR].names);
+		made += names_bytes(&s->axis[AXIS_OBS].names) + (o.keep_names ? 0 : ((int64_t)strlen(w->part[i].name) + 1) * s->axis[AXIS_OBS].n);
+		b = set_block_bytes(s, "X", e);
+		block = b > block ? b : block;
+		piped |= s->pipe >= 0;
+		kept += s->pipe >= 0 ? s->spool.cap : 0;
+		for (int64_t k = 0; k < s->n_item; k++) {
+			kept += 700 + 100 * s->item[k].s->n_block;
+			stored += s->item[k].s->stored;
+		}
+		if (x)
+			stored += 2 * x->s->stored;     /* the first rows are stored twice */
+	}
+	/* Phases: matching genes; naming cells; the largest column; rows on their way, with two
+	 * copies each of a wave, and of the blocks that are being filled. */
+	most = var + 2 * map_bytes(genes) + obs;
+	b = obs + map_bytes(cells) + 4 * cells;
+	most = b > most ? b : most;
+	b = columns_bytes(w, "obs/", AXIS_OBS, e) + (2 << 20);
+	most = b > most ? b : most;
+	b = columns_bytes(w, "var/", AXIS_VAR, e) + 64 * genes;
+	most = b > most ? b : most;
+	b = 4 * block + slots * (block * 5 / 2 + 12 * genes / w->n);
+	most = b > most ? b : most;
+	a->block_bytes = block;
+	a->copies = 2;          /* as they are, and renumbered */
+	p->memory = var + 2 * var + 4 * genes + made + kept + most;
+	p->memory += piped || stored > a->set.spool.cap ? a->set.spool.cap : stored;
+	p->disk = stored;
+	p->output = stored;
+	return e->code;
 }
 
 int

@@ -74,7 +74,8 @@ list(struct app *a, struct err *e)
 		int64_t nnz, raw, stored;
 
 		sizes(at[i], &nnz, &raw, &stored, e);
-		str_addf(&t, "%s\t%s\t%s\t%lld\t%lld\t%lld\t%lld\t%lld", head_path(h), kind_name(h->kind), dtype_name(h->dtype),
+		str_add_cell(&t, head_path(h));
+		str_addf(&t, "\t%s\t%s\t%lld\t%lld\t%lld\t%lld\t%lld", kind_name(h->kind), dtype_name(h->dtype),
 		    (long long)set_rows_of(s, at[i]), (long long)set_cols_of(s, at[i]), (long long)nnz, (long long)raw, (long long)stored);
 		line(a, &t, e);
 	}
@@ -88,7 +89,7 @@ static void
 row_name(const struct set *s, int axis, int64_t i, struct str *t)
 {
 	if (axis >= 0 && s->axis[axis].known)
-		str_add(t, strs_get(&s->axis[axis].names, i));
+		str_add_cell(t, strs_get(&s->axis[axis].names, i));
 	else
 		str_addf(t, "%lld", (long long)i + 1);
 }
@@ -102,12 +103,13 @@ dump_column(struct app *a, const struct item *it, struct err *e)
 
 	if (set_column(&a->set, o.path, &c, e))
 		return e->code;
-	str_addf(&t, "name\t%s", strchr(o.path, '/') ? strchr(o.path, '/') + 1 : o.path);
+	str_add(&t, "name\t");
+	str_add_cell(&t, strchr(o.path, '/') ? strchr(o.path, '/') + 1 : o.path);
 	line(a, &t, e);
 	for (int64_t i = 0; i < c.n && !e->code; i++) {
 		row_name(&a->set, axis, i, &t);
 		str_add(&t, "\t");
-		column_text(&c, i, &t);
+		column_cell(&c, i, &t);
 		line(a, &t, e);
 	}
 	column_clear(&c);

@@ -144,14 +144,15 @@ put_frame(struct app *a, int axis, const char *path, struct err *e)
 	str_add(&t, "name");
 	for (int64_t k = 0; k < n; k++) {
 		set_column(s, p[k], &c[k], e);
-		str_addf(&t, "\t%s", p[k] + 4);
+		str_add(&t, "\t");
+		str_add_cell(&t, p[k] + 4);
 	}
 	str_add(&t, "\n");
 	for (int64_t i = 0; i < s->axis[axis].n && !e->code; i++) {
-		str_add(&t, strs_get(&s->axis[axis].names, i));
+		str_add_cell(&t, strs_get(&s->axis[axis].names, i));
 		for (int64_t k = 0; k < n; k++) {
 			str_add(&t, "\t");
-			column_text(&c[k], i, &t);
+			column_cell(&c[k], i, &t);
 		}
 		str_add(&t, "\n");
 		app_put(a, t.s, t.n, e);
@@ -235,7 +236,7 @@ put_dense(struct app *a, const struct item *it, struct err *e)
 		app_put(a, t.s, t.n, e);
 		for (int64_t i = 0; i < n && !e->code; i++) {
 			t.n = 0;
-			str_addf(&t, "%s", axis < 0 ? "" : strs_get(&a->set.axis[axis].names, i));
+			str_add_cell(&t, axis < 0 ? "" : strs_get(&a->set.axis[axis].names, i));
 			for (int64_t k = 0; k < d; k++) {
 				str_add(&t, "\t");
 				if (single)
@@ -309,11 +310,16 @@ static void
 section_bytes(struct app *a, struct item *it, int64_t *memory, int64_t *file, struct err *e)
 {
 	const struct head *h = &it->s->head;
-	int64_t n = set_rows_of(&a->set, it);
+	int64_t n = set_rows_of(&a->set, it), text = 0;
 
 	*memory = *file = 0;
-	if (h->kind == KIND_COLUMN)
-		*memory = *file = n * (h->dtype == DT_STR ? 64 : 16);
+	if (h->kind == KIND_COLUMN && h->dtype == DT_STR && in_heads(it->s, e) == 0) {
+		for (int64_t i = 0; i < it->s->n_block; i++)
+			text += it->s->block[i].n_item;
+		*file = text + 16 * n;
+		*memory = (text + 10 * n) * 7 / 4;      /* and what HDF5 holds of it */
+	} else if (h->kind == KIND_COLUMN)
+		*memory = *file = n * 16;
 	else if (h->kind == KIND_DENSE)
 		*memory = *file = n * h->n_col * 8;
 	else if (h->kind == KIND_GRAPH) {
@@ -330,7 +336,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 {
 	struct set *s = &a->set;
 	int64_t most = 0, all = 0, n = s->axis[AXIS_OBS].n, g = s->axis[AXIS_VAR].n, nnz = 0;
-	int matrices = 1 + (int)o.layer.n + (set_find(s, "layers/lognorm") && !o.x);
+	int formulas = 0, matrices = 1 + (int)o.layer.n + (set_find(s, "layers/lognorm") && !o.x);
 
 	if (choose_format(a, e))
 		return e->code;
@@ -355,15 +361,18 @@ plan(struct app *a, struct plan *p, struct err *e)
 	}
 	if (set_find(s, "X")) {
 		nnz = set_nnz(s, "X", e);
-		p->memory = 2 * app_rows_bytes(a, "X", e) + a->threads * 16 * g;
+		/* A block, sorted, and what each formula makes of it. */
+		formulas = (set_find(s, "layers/lognorm") && (!o.x || strcmp(o.x, "counts"))) + (int)o.layer.n;
+		a->copies = o.kind == F_MTX ? 2.2 : 1.9 + 0.8 * formulas;
+		p->memory = (int64_t)((double)app_rows_bytes(a, "X", e) * a->copies) + a->threads * 16 * g;
 	}
 	nnz = nnz < 0 ? 0 : nnz;
 	if (o.kind == F_MTX) {
-		p->memory += 8 << 20;
+		p->memory += 24 << 20;
 		p->output = nnz * 4 + (n + g) * 16;
 		return e->code;
 	}
-	p->memory += most + matrices * (int64_t)(8 << 20) + 24 * n;
+	p->memory += most + (1 << 20) + matrices * (int64_t)(6 << 20) + 24 * n;
 	p->output = all + nnz * 8 * matrices + 24 * (n + g) + (1 << 16);
 	for (int64_t i = 0; i < o.layer.n; i++)
 		if (strcmp(strs_get(&o.layer, i), "scaled") == 0)

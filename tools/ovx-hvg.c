@@ -93,6 +93,21 @@ list(struct app *a, const char *file, uint8_t **mask, struct err *e)
 		app_warn("%s: %lld of its names are not among the genes", file, (long long)unknown);
 }
 
+/* One cell has no variance. */
+static void
+too_small(const struct app *a, const struct pick_groups *g, struct err *e)
+{
+	int64_t *n = mem_new(int64_t, g->name.n);
+
+	for (int64_t i = 0; i < a->set.axis[AXIS_OBS].n && g->code; i++)
+		n[g->code[i]]++;
+	for (int64_t b = 0; b < g->name.n && !e->code; b++)
+		if (n[b] < 2)
+			err_set(e, ERR_DATA, "%s: '%s' has one cell only, which has no variance; drop it (ovx-cut -e '%s != \"%s\"') or merge it "
+			    "with another batch", g->path, strs_get(&g->name, b), o.batch, strs_get(&g->name, b));
+	mem_free(n);
+}
+
 static int
 run(struct app *a, struct err *e)
 {
@@ -122,6 +137,8 @@ run(struct app *a, struct err *e)
 		ho.batch = g.code;
 		ho.n_batch = (int)g.name.n;
 	}
+	if (flavor() == HVG_SEURAT_V3)
+		too_small(a, &g, e);
 	if (logs && (o.layer || set_find(&a->set, "layers/lognorm"))) {
 		pick_layer(a, o.layer ? o.layer : "lognorm", &l, e);
 		ho.layer = &l.l;

@@ -44,24 +44,26 @@ tables(struct app *a, struct err *e)
 
 	for (int axis = 0; axis < N_AXIS; axis++)
 		for (int64_t i = 0; i < l[axis]->n && !e->code; i++) {
-			const char *file = strs_get(l[axis], i);
-			int64_t missing = 0, surplus = 0;
+			const char *file = strs_get(l[axis], i), *twice;
+			int64_t missing = 0, surplus = 0, before;
 
 			if (!a->set.axis[axis].known)
 				table_axis(&a->set, axis, file, e);
+			before = a->set.n_item;
 			table_paste(&a->set, axis, file, &missing, &surplus, e);
+			twice = set_twice(&a->set, before);
+			if (twice)
+				err_set(e, ERR_DATA, "%s: two columns are called %s", file, twice + 4);
 			if (!e->code && (missing || surplus))
 				app_warn("%s: %lld %s are missing in it, %lld of its rows are surplus", file, (long long)missing,
 				    axis == AXIS_OBS ? "cells" : "genes", (long long)surplus);
 		}
 	for (int64_t i = 0; i < o.obsm.n && !e->code; i++) {
-		char *name = mem_strdup(strs_get(&o.obsm, i)), *file = strchr(name, '='), to[600];
+		const char *file;
+		char *name = opt_pair("obsm", strs_get(&o.obsm, i), &file, e), to[600];
 		int64_t missing, surplus;
 
-		if (!file || file == name) {
-			err_set(e, ERR_USAGE, "--obsm: '%s' is no NAME=FILE", name);
-		} else {
-			*file++ = 0;
+		if (name) {
 			snprintf(to, sizeof to, "obsm/%.500s", name);
 			if (!a->set.axis[AXIS_OBS].known)
 				table_axis(&a->set, AXIS_OBS, file, e);

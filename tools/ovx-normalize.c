@@ -9,10 +9,10 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "app/app.h"
 #include "base/mem.h"
+#include "num/median.h"
 
 static struct {
 	double target, fraction, percent;
@@ -35,6 +35,7 @@ struct work {
 	uint8_t **dominant;     /* [slot][n_var] */
 	double *sum;            /* [n_obs] over robust genes, then without the excluded */
 	int without;
+	int64_t empty, bare;    /* cells with no counts of robust genes; and with none but of excluded ones */
 };
 
 static int
@@ -70,14 +71,6 @@ sum_rows(void *ctx, const struct csr *m, int slot, struct err *e)
 	return 0;
 }
 
-static int
-by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static double
 median_positive(const double *x, int64_t n)
 {
@@ -87,8 +80,7 @@ median_positive(const double *x, int64_t n)
 	for (int64_t i = 0; i < n; i++)
 		if (x[i] > 0)
 			v[k++] = x[i];
-	qsort(v, (size_t)k, sizeof *v, by_value);
-	m = k == 0 ? 1 : k % 2 ? v[k / 2] : (v[k / 2 - 1] + v[k / 2]) / 2;
+	m = k == 0 ? 1 : num_median(v, k);
 	mem_free(v);
 	return m;
 }
@@ -123,9 +115,14 @@ passes(struct app *a, struct work *w, struct err *e)
 		w->excluded[g] = w->excluded[g] && strcmp(o.exclude, "yes") == 0;
 		n_excluded += w->excluded[g];
 	}
+	for (int64_t i = 0; i < n_obs; i++)
+		w->empty += w->sum[i] == 0;
 	w->without = 1;
 	if (n_excluded)
 		rows_pass(&r, sum_rows, NULL, w, e);
+	for (int64_t i = 0; i < n_obs; i++)
+		w->bare += w->sum[i] == 0;
+	w->bare -= w->empty;
 	for (int i = 0; i < r.n_slot; i++) {
 		mem_free(w->count[i]);
 		mem_free(w->dominant[i]);
@@ -160,7 +157,7 @@ put(struct app *a, struct work *w, double target, struct err *e)
 static int
 run(struct app *a, struct err *e)
 {
-	int64_t n_obs = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, n_robust = 0, empty = 0, n_ex;
+	int64_t n_obs = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, n_robust = 0, n_ex;
 	struct work w = { .n_var = n_var };
 	double target = o.target;
 	char names[200] = "";
@@ -172,16 +169,17 @@ run(struct app *a, struct err *e)
 	n_ex = passes(a, &w, e);
 	for (int64_t g = 0; g < n_var; g++)
 		n_robust += w.robust[g];
-	for (int64_t i = 0; i < n_obs; i++)
-		empty += w.sum[i] == 0;
 	if (!e->code && n_robust == 0)
 		err_set(e, ERR_DATA, "X has no gene in %g %% of the cells", o.percent);
 	if (target == 0)
 		target = median_positive(w.sum, n_obs);
 	if (!e->code)
 		put(a, &w, target, e);
-	if (!e->code && empty)
-		app_warn("%lld cells have no counts; run ovx-qc first", (long long)empty);
+	if (!e->code && w.empty)
+		app_warn("%lld cells have no counts; run ovx-qc first", (long long)w.empty);
+	if (!e->code && w.bare)
+		app_warn("%lld cells have counts only of the genes that dominate a cell, which are left out of the sums: their size factor "
+		    "is 0; use --exclude-highly-expressed no, or more genes", (long long)w.bare);
 	for (int64_t g = 0; g < n_var && !e->code && a->set.axis[AXIS_VAR].known; g++)
 		if (w.excluded[g] && strlen(names) < 150)
 			snprintf(names + strlen(names), sizeof names - strlen(names), " %s", strs_get(&a->set.axis[AXIS_VAR].names, g));

@@ -42,13 +42,11 @@ static void
 matrices(struct app *a, const struct strs *l, const char *box, struct err *e)
 {
 	for (int64_t i = 0; i < l->n && !e->code; i++) {
-		char *name = mem_strdup(strs_get(l, i)), *file = strchr(name, '='), to[600];
+		const char *file;
+		char *name = opt_pair(box, strs_get(l, i), &file, e), to[600];
 		int64_t missing, surplus;
 
-		if (!file || file == name) {
-			err_set(e, ERR_USAGE, "--%s: '%s' is no NAME=FILE", box, name);
-		} else {
-			*file++ = 0;
+		if (name) {
 			snprintf(to, sizeof to, "%s/%.500s", box, name);
 			table_paste_matrix(&a->set, to, file, &missing, &surplus, e);
 			counted(a, file, strcmp(box, "varm") ? AXIS_OBS : AXIS_VAR, 0, surplus, e);
@@ -64,10 +62,14 @@ run(struct app *a, struct err *e)
 
 	for (int axis = 0; axis < N_AXIS; axis++)
 		for (int64_t i = 0; i < tables[axis]->n && !e->code; i++) {
-			int64_t missing = 0, surplus = 0;
+			int64_t missing = 0, surplus = 0, before = a->set.n_item;
+			const char *file = strs_get(tables[axis], i), *twice;
 
-			table_paste(&a->set, axis, strs_get(tables[axis], i), &missing, &surplus, e);
-			counted(a, strs_get(tables[axis], i), axis, missing, surplus, e);
+			table_paste(&a->set, axis, file, &missing, &surplus, e);
+			twice = set_twice(&a->set, before);
+			if (twice)
+				err_set(e, ERR_DATA, "%s: two columns are called %s", file, twice + 4);
+			counted(a, file, axis, missing, surplus, e);
 		}
 	matrices(a, &o.obsm, "obsm", e);
 	matrices(a, &o.varm, "varm", e);

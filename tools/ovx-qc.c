@@ -8,13 +8,13 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "app/app.h"
 #include "app/pick.h"
 #include "base/mem.h"
 #include "cell/filter.h"
 #include "cell/family.h"
+#include "num/median.h"
 
 static struct {
 	const char *mode, *batch;
@@ -89,21 +89,6 @@ count_genes(void *ctx, const struct csr *m, int slot, struct err *e)
 	return 0;
 }
 
-static int
-by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double
-median(double *v, int64_t n)
-{
-	qsort(v, (size_t)n, sizeof *v, by_value);
-	return n == 0 ? NAN : n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 /* Bounds of the cells of one group: median and unscaled absolute deviation; a
  * lower bound of 0 or less falls back to the fixed threshold. */
 static void
@@ -115,10 +100,10 @@ mad_bounds(const struct work *w, const double *x, int32_t group, double fixed, d
 	for (int64_t i = 0; i < w->n; i++)
 		if (!w->g.code || w->g.code[i] == group)
 			v[n++] = x[i];
-	med = median(v, n);
+	med = num_median(v, n);
 	for (int64_t i = 0; i < n; i++)
 		v[i] = fabs(v[i] - med);
-	mad = median(v, n);
+	mad = num_median(v, n);
 	*lo = med - o.nmads * mad;
 	*hi = med + o.nmads * mad;
 	if (*lo <= 0)

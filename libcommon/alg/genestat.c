@@ -41,13 +41,16 @@ batchsum_at(struct batchsum *b, int slot, int batch)
 	return s->part[s->n_use++];
 }
 
-void
-batchsum_add(struct batchsum *b, int slot)
+int
+batchsum_add(void *ctx, const struct csr *m, int slot, struct err *e)
 {
+	struct batchsum *b = ctx;
 	struct batchsum_slot *s = &b->slot[slot];
 	double *total = sumtree_open(&b->tree);
 	int64_t n = b->n_col * b->n_stat;
 
+	(void)m;
+	(void)e;
 	for (int i = 0; i < s->n_use; i++) {
 		double *to = total + s->batch[i] * n, *part = s->part[i];
 
@@ -57,6 +60,7 @@ batchsum_add(struct batchsum *b, int slot)
 	}
 	s->n_use = 0;
 	sumtree_next(&b->tree);
+	return 0;
 }
 
 void
@@ -76,8 +80,8 @@ batchsum_end(struct batchsum *b, double *total)
 enum { S_N, S_SUM, S_SUM2, N_STAT };
 
 struct job {
+	struct batchsum sums;   /* first: batchsum_add */
 	const struct genestat_opt *o;
-	struct batchsum sums;
 	double *row_sum;
 	struct layer_buf *buf;  /* [n_slot] */
 };
@@ -135,17 +139,6 @@ add_block(void *ctx, const struct csr *m, int slot, struct err *e)
 	return 0;
 }
 
-static int
-sum_block(void *ctx, const struct csr *m, int slot, struct err *e)
-{
-	struct job *j = ctx;
-
-	(void)m;
-	(void)e;
-	batchsum_add(&j->sums, slot);
-	return 0;
-}
-
 /* A constant gene must come out as 0, not as what rounding leaves. */
 static void
 moments(double n, double sum, double sum2, double *mean, double *var)
@@ -195,7 +188,7 @@ genestat_get(struct rows *r, const struct genestat_opt *o, double *row_sum, stru
 	j.buf = mem_new(struct layer_buf, r->n_slot);
 	batchsum_init(&j.sums, s->n_batch, r->n_col, N_STAT, r->n_slot);
 	total = mem_new(double, s->n_batch * r->n_col * N_STAT);
-	rows_pass(r, add_block, sum_block, &j, e);
+	rows_pass(r, add_block, batchsum_add, &j, e);
 	batchsum_end(&j.sums, total);
 	if (!e->code)
 		unpack(s, total);
@@ -242,10 +235,10 @@ genestat_std(const double *var, int64_t n, double *std)
 }
 
 struct clip_job {
+	struct batchsum sums;   /* first: batchsum_add */
 	const struct layer *l;
 	const uint8_t *keep;
 	double *zero;           /* [n_col] 1 where a zero is clipped */
-	struct batchsum sums;
 	struct layer_buf *buf;
 };
 
@@ -280,17 +273,6 @@ clip_block(void *ctx, const struct csr *m, int slot, struct err *e)
 	return 0;
 }
 
-static int
-clip_sum(void *ctx, const struct csr *m, int slot, struct err *e)
-{
-	struct clip_job *j = ctx;
-
-	(void)m;
-	(void)e;
-	batchsum_add(&j->sums, slot);
-	return 0;
-}
-
 int
 genestat_clipped(struct rows *r, const struct layer *l, const uint8_t *keep, int64_t *n_clipped, struct err *e)
 {
@@ -309,7 +291,7 @@ genestat_clipped(struct rows *r, const struct layer *l, const uint8_t *keep, int
 		j.zero[c] = beyond(l, c, 0);
 	j.buf = mem_new(struct layer_buf, r->n_slot);
 	batchsum_init(&j.sums, 1, r->n_col, 1, r->n_slot);
-	rows_pass(r, clip_block, clip_sum, &j, e);
+	rows_pass(r, clip_block, batchsum_add, &j, e);
 	batchsum_end(&j.sums, total);
 	for (int64_t c = 0; c < r->n_col; c++)
 		n_clipped[c] = (int64_t)(total[c] + j.zero[c] * (double)n);

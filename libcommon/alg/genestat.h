@@ -52,7 +52,7 @@ int genestat_clipped(struct rows *r, const struct layer *l, const uint8_t *keep,
 
 /* Sums per batch and gene over a pass, n_stat interleaved doubles a gene.  In the rows_fn:
  * batchsum_at gives a zeroed array [n_col][n_stat] for a batch, to be added
- * to; the rows_sum calls batchsum_add.  end gives total [n_batch][n_col][n_stat].
+ * to; the rows_sum is batchsum_add, whose ctx begins with the batchsum.  end gives total [n_batch][n_col][n_stat].
  * Memory: (2 + log2(n_row / 65536)) n_batch arrays, and for each slot one array for each
  * batch that its blocks held at once. */
 struct batchsum {
@@ -64,7 +64,7 @@ struct batchsum {
 
 void batchsum_init(struct batchsum *b, int n_batch, int64_t n_col, int n_stat, int n_slot);
 double *batchsum_at(struct batchsum *b, int slot, int batch);
-void batchsum_add(struct batchsum *b, int slot);
+int batchsum_add(void *ctx, const struct csr *m, int slot, struct err *e);
 void batchsum_end(struct batchsum *b, double *total);
 
 #endif

@@ -1,47 +1,12 @@
-/* The inner loops of harmony.  Vectors of 16 floats in the compilers' notation:
- * they become 1, 2 or 4 registers; every lane does the same sequence of IEEE
- * operations, so the bits do not depend on the width. */
+/* The inner loops of harmony, on vectors of 16 floats (lanes.h). */
 #include "alg/harmony_impl.h"
 
 #include <string.h>
+#include "alg/lanes.h"
 
-#define L HARMONY_LANES
+#define L LANES
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__) && \
-	!defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-#define WIDE __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
-#else
-#define WIDE
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float vf __attribute__((vector_size(4 * L), aligned(4), may_alias));
-typedef int32_t vi __attribute__((vector_size(4 * L), aligned(4), may_alias));
-typedef double vd __attribute__((vector_size(8 * L), aligned(8), may_alias));
-
-/* exp(x): x = n ln 2 + f, |f| <= ln 2 / 2, a polynomial for exp(f) and n added
- * to the exponent.  Below -87 the result is 0. */
-INLINE void
-vexp(vf *io)
-{
-	const vf big = (vf){0} + 12582912.0f;   /* 1.5 * 2^23: adding it rounds to an integer */
-	vf x = *io, n, f, q;
-	vi live = x > -87.0f, e;
-
-	x = (vf)((vi)x & live);
-	n = x * 1.44269504f + big;
-	e = (vi)n;
-	n -= big;
-	f = x - n * 0.693359375f;
-	f -= n * -2.12194440e-4f;
-	q = f * 1.3888949086e-3f + 8.3333337680e-3f;
-	q = q * f + 4.1666667908e-2f;
-	q = q * f + 1.6666667163e-1f;
-	q = q * f + 0.5f;
-	q = q * f * f + f + 1.0f;
-	e = (vi)q + (e << 23);
-	*io = (vf)(e & live);
-}
+_Static_assert(L == HARMONY_LANES, "clusters are rounded up to whole vectors");
 
 WIDE void
 harmony_exp(float *x, int64_t n)
@@ -50,11 +15,11 @@ harmony_exp(float *x, int64_t n)
 	vf t;
 
 	for (; i + L <= n; i += L)
-		vexp((vf *)(x + i));
+		lanes_exp((vf *)(x + i), (vf *)(x + i));
 	if (i < n) {
 		memset(&t, 0, sizeof t);
 		memcpy(&t, x + i, (size_t)(n - i) * sizeof *x);
-		vexp(&t);
+		lanes_exp(&t, &t);
 		memcpy(x + i, &t, (size_t)(n - i) * sizeof *x);
 	}
 }
@@ -82,7 +47,7 @@ harmony_exp_rows(float *w, int64_t m, int k, int kp, float *mx)
 		for (int j = 0; j < kp; j += L) {
 			vf x = *(vf *)(w + j) - most;
 
-			vexp(&x);
+			lanes_exp(&x, &x);
 			*(vf *)(w + j) = x;
 		}
 	}

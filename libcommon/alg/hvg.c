@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "num/median.h"
 
 struct hvg_opt
 hvg_default(enum hvg_flavor f)
@@ -80,19 +81,6 @@ rank_batch(const struct hvg_opt *o, int64_t n_col, const double *score, double *
 	mem_free(k);
 }
 
-static double
-median(double *x, int n)
-{
-	for (int i = 1; i < n; i++)
-		for (int k = i; k > 0 && x[k] < x[k - 1]; k--) {
-			double t = x[k];
-
-			x[k] = x[k - 1];
-			x[k - 1] = t;
-		}
-	return n ? (x[(n - 1) / 2] + x[n / 2]) / 2 : NAN;
-}
-
 /* rank [n_batch][n_col] to the median over batches that selected a gene, and their number. */
 static void
 combine_ranks(struct hvg *h, int n_batch, const double *rank)
@@ -106,7 +94,7 @@ combine_ranks(struct hvg *h, int n_batch, const double *rank)
 			if (!isnan(rank[b * h->n_col + j]))
 				r[n++] = rank[b * h->n_col + j];
 		h->n_batches[j] = n;
-		h->rank[j] = median(r, n);
+		h->rank[j] = num_median(r, n);
 	}
 	mem_free(r);
 }

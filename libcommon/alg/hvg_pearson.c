@@ -39,11 +39,11 @@ struct batch {
 };
 
 struct job {
+	struct batchsum sums;   /* of r(x) - r(0) and r(x)^2 - r(0)^2; first: batchsum_add */
 	const struct hvg_opt *o;
 	const struct genestat *s;
 	const double *depth;
 	struct batch *batch;    /* [n_batch] */
-	struct batchsum sums;   /* of r(x) - r(0) and r(x)^2 - r(0)^2 */
 	struct layer_buf *buf;  /* [n_slot] */
 	double *total;          /* [n_batch][n_col][2] */
 	double *score;
@@ -238,17 +238,6 @@ add_block(void *ctx, const struct csr *m, int slot, struct err *e)
 	return 0;
 }
 
-static int
-sum_block(void *ctx, const struct csr *m, int slot, struct err *e)
-{
-	struct job *j = ctx;
-
-	(void)m;
-	(void)e;
-	batchsum_add(&j->sums, slot);
-	return 0;
-}
-
 /* Chebyshev points of [1, 2], rising angles, by rotation: libm's cos may differ in the last bit. */
 static void
 chebyshev(double *point)
@@ -320,7 +309,7 @@ hvg_pearson(struct rows *r, const struct hvg_opt *o, const struct genestat *s, c
 	j.total = mem_new(double, s->n_batch * s->n_col * 2);
 	prepare(&j, r->n_row);
 	batchsum_init(&j.sums, s->n_batch, s->n_col, 2, r->n_slot);
-	rows_pass(r, add_block, sum_block, &j, e);
+	rows_pass(r, add_block, batchsum_add, &j, e);
 	batchsum_end(&j.sums, j.total);
 	for (int b = 0; b < s->n_batch && !e->code; b++)
 		score_batch(&j, b, p, e);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include "base/mem.h"
+#include "num/median.h"
 
 #define RANGER_BINS 20
 #define NORMAL_Q3 0x1.5956b87528a49p-1   /* third quartile of the standard normal */
@@ -76,15 +77,6 @@ bin_of(const double *edge, int n_bins, double x)
 	return b;
 }
 
-static double
-median(double *x, int64_t n)
-{
-	if (n == 0)
-		return NAN;
-	qsort(x, (size_t)n, sizeof *x, compare);
-	return (x[(n - 1) / 2] + x[n / 2]) / 2;
-}
-
 /* Centre and spread of x [n]: mean and standard deviation; a bin of one value
  * gives it the norm 1. */
 static void
@@ -107,10 +99,10 @@ by_moments(const double *x, int64_t n, double *centre, double *spread)
 static void
 by_median(double *x, int64_t n, double *centre, double *spread)
 {
-	*centre = median(x, n);
+	*centre = num_median(x, n);
 	for (int64_t i = 0; i < n; i++)
 		x[i] = fabs(x[i] - *centre) / NORMAL_Q3;
-	*spread = median(x, n);
+	*spread = num_median(x, n);
 }
 
 void

@@ -14,10 +14,10 @@
 #define LN_10 0x1.26bb1bbb55516p+1
 
 struct job {
+	struct batchsum sums;   /* what the clip takes from the sums of x and x^2; first: batchsum_add */
 	const struct hvg_opt *o;
 	int64_t n_col;
 	const double *limit;    /* [n_batch][n_col] */
-	struct batchsum sums;   /* what the clip takes from the sums of x and x^2 */
 };
 
 /* Expected variances [n_col] of one batch; 1 for constant genes. */
@@ -32,6 +32,10 @@ expected(const struct hvg_opt *o, int64_t n_col, const double *mean, const doubl
 			x[n] = num_log(mean[j]) * LOG10_E;
 			y[n++] = num_log(var[j]) * LOG10_E;
 		}
+	if (!e->code && (double)n * o->span < 3 - 1e-5)
+		err_set(e, ERR_DATA, "only %lld genes vary%s: too few for the expected variances; take more cells%s, another flavour%s",
+		    (long long)n, o->n_batch > 1 ? " within a batch" : "", o->n_batch > 1 ? " or coarser batches" : " or genes",
+		    o->span < 1 ? ", or a larger --span" : "");
 	loess_fit(x, y, n, o->span, 2, fit, e);
 	n = 0;
 	for (int64_t j = 0; j < n_col; j++)
@@ -67,17 +71,6 @@ clip_block(void *ctx, const struct csr *m, int slot, struct err *e)
 	return 0;
 }
 
-static int
-clip_sum(void *ctx, const struct csr *m, int slot, struct err *e)
-{
-	struct job *j = ctx;
-
-	(void)m;
-	(void)e;
-	batchsum_add(&j->sums, slot);
-	return 0;
-}
-
 int
 hvg_v3(struct rows *r, const struct hvg_opt *o, const struct genestat *s, double *score, struct err *e)
 {
@@ -91,7 +84,7 @@ hvg_v3(struct rows *r, const struct hvg_opt *o, const struct genestat *s, double
 	for (int64_t i = 0; i < size; i++)
 		limit[i] = s->mean[i] + sqrt(sigma2[i] * (double)s->n[i / n_col]);
 	batchsum_init(&j.sums, s->n_batch, n_col, 2, r->n_slot);
-	rows_pass(r, clip_block, clip_sum, &j, e);
+	rows_pass(r, clip_block, batchsum_add, &j, e);
 	batchsum_end(&j.sums, taken);
 	for (int64_t i = 0; i < size; i++) {
 		double n = (double)s->n[i / n_col], mean = s->mean[i];

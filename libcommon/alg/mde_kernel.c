@@ -1,24 +1,13 @@
 /* Distortions and their gradient.  Every point sums over its own pairs, so that the
  * work is free of conflicts and the order of the sums is fixed; each pair is
- * computed twice for that.  Vectors of 16 floats, as in harmony_soft.c: the same
- * bits for any register width. */
+ * computed twice for that.  On vectors of 16 floats (lanes.h). */
 #include "alg/mde_impl.h"
 
 #include <math.h>
 #include <string.h>
+#include "alg/lanes.h"
 
-#define L 16
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__) && \
-	!defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-#define WIDE __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
-#else
-#define WIDE
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
-typedef float vf __attribute__((vector_size(4 * L), aligned(4), may_alias));
-typedef int32_t vi __attribute__((vector_size(4 * L), aligned(4), may_alias));
+#define L LANES
 
 INLINE void
 vsqrt(vf *to, const vf *x)
@@ -29,27 +18,6 @@ vsqrt(vf *to, const vf *x)
 	for (int l = 0; l < L; l++)
 		s[l] = sqrtf(t[l]);
 	memcpy(to, s, sizeof s);
-}
-
-/* exp(x) for x <= 0; 0 below -87. */
-INLINE void
-vexp(vf *to, const vf *from)
-{
-	const vf big = (vf){0} + 12582912.0f;
-	vi live = *from > -87.0f, e;
-	vf x = (vf)((vi)*from & live), n, f, q;
-
-	n = x * 1.44269504f + big;
-	e = (vi)n;
-	n -= big;
-	f = x - n * 0.693359375f;
-	f -= n * -2.12194440e-4f;
-	q = f * 1.3888949086e-3f + 8.3333337680e-3f;
-	q = q * f + 4.1666667908e-2f;
-	q = q * f + 1.6666667163e-1f;
-	q = q * f + 0.5f;
-	q = q * f * f + f + 1.0f;
-	*to = (vf)(((vi)q + (e << 23)) & live);
 }
 
 /* ln(x) for normal x > 0: x = 2^n m with m in [0.707, 1.414], and
@@ -102,7 +70,7 @@ repel(const vf *d, const vf *w, vf *f, vf *c)
 	vf m = -*d, x, u, y, q;
 	vi near = *d < 0.5f;
 
-	vexp(&x, &m);
+	lanes_exp(&x, &m);
 	q = m * 1.9841270e-4f + 1.3888889e-3f;
 	q = q * m + 8.3333333e-3f;
 	q = q * m + 4.1666667e-2f;

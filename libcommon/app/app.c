@@ -29,7 +29,7 @@ static struct {
 static const struct opt common_all[] = {
 	{ 'o', "output", STR(&c.output), "", "", "FILE", "output file; appears whole or not at all (default: standard output)", 0 },
 	{ '@', "threads", INT(&c.threads), "", "[1,1024]", "N", "threads; the result does not depend on it (default: the CPUs that may be used)", 0 },
-	{ 'M', "memory", SIZE(&c.memory), "", "", "SIZE", "cap on resident memory, like 500M (default: 80 % of what may be used)", 0 },
+	{ 'M', "memory", SIZE(&c.memory), "", "[1,inf)", "SIZE", "cap on resident memory, like 500M (default: 80 % of what may be used)", 0 },
 	{ 's', "seed", INT(&c.seed), "0", "[0,inf)", "SEED", "seed of random numbers", 0 },
 	{ 'n', "new", FLAG(&c.new_only), "", "", "", "write only what is new, a delta (see ovx-join)", 0 },
 	{ 'q', "quiet", FLAG(&c.quiet), "", "", "", "no closing line", 0 },
@@ -268,8 +268,8 @@ make_plan(struct app *a, struct plan *p, struct err *e)
 		a->par = a->set.par = par_new(a->threads, a->tool->thread);
 		app_info("%d threads instead of %d, to stay within %s", a->threads, threads, have);
 	}
-	extra = cap - p->memory;
-	a->set.wave_bytes = extra / 2 > 1 << 20 ? extra / 2 : 1 << 20;
+	extra = (int64_t)((double)(cap - p->memory) / (a->copies > 2 ? a->copies : 2));
+	a->set.wave_bytes = extra > 1 << 20 ? extra : 1 << 20;
 	return 0;
 }
 
@@ -277,12 +277,14 @@ static int
 estimate(struct app *a, const struct plan *p, struct err *e)
 {
 	struct str s = {0};
-	int64_t more = a->set.wave_bytes;
+	int64_t more = 0, slots = a->threads > 1 ? 2 * a->threads + 1 : 2, n = slots;
 	int64_t out = p->output + (a->tool->shape == SHAPE_FILTER && !a->new_only ? stored_bytes(&a->set, e) : 0);
 
-	/* What is over goes into more row blocks in flight, as far as there are slots. */
-	if (more > (2 * a->threads - 1) * a->block_bytes)
-		more = (2 * a->threads - 1) * a->block_bytes;
+	/* The plan has room for two row blocks; what is over goes into more, as far as there are slots. */
+	if (a->block_bytes > 0 && a->set.wave_bytes / a->block_bytes < slots)
+		n = a->set.wave_bytes / a->block_bytes;
+	if (n > 2)
+		more = (int64_t)((double)((n - 2) * a->block_bytes) * (a->copies > 1 ? a->copies : 1));
 	str_addf(&s, "peak_memory\t%lld\ntemporary_disk\t%lld\noutput\t%lld\n", (long long)(p->memory + more),
 	    (long long)p->disk, (long long)out);
 	if (!e->code && help_out(&s))
@@ -325,7 +327,7 @@ put_log(struct app *a, struct err *e)
 static int
 write_json(struct app *a, double wall, struct err *e)
 {
-	struct outfile o;
+	struct err io = {0};
 	json_t *j = json_object(), *run = json_object(), *opt = json_object();
 	struct str t = {0}, v = {0};
 	char *line, *save = NULL;
@@ -353,10 +355,8 @@ write_json(struct app *a, double wall, struct err *e)
 	json_object_set_new(j, "run", run);
 	json_text(j, &t);
 	str_add(&t, "\n");
-	outfile_open(&o, c.json, e);
-	if (!e->code)
-		file_write(o.fd, t.s, t.n, e);
-	outfile_commit(&o, e);
+	if (!e->code && file_write(a->json.fd, t.s, t.n, &io))
+		err_set(e, io.code, "--json %s: %.400s", c.json, io.msg);
 	json_decref(j);
 	str_clear(&t);
 	str_clear(&v);
@@ -372,11 +372,17 @@ warn_line(const char *msg)
 }
 
 static int
+writes_stream(const struct app *a)
+{
+	return a->tool->shape == SHAPE_FILTER || a->tool->shape == SHAPE_SOURCE;
+}
+
+static int
 needs_no_terminal(const struct app *a)
 {
 	if (a->out_path && strcmp(a->out_path, "-"))
 		return 0;
-	return isatty(1) && (a->tool->shape != SHAPE_SINK || a->tool->flags & TOOL_BINARY);
+	return isatty(1) && (writes_stream(a) || a->tool->flags & TOOL_BINARY);
 }
 
 static int
@@ -391,7 +397,7 @@ open_inputs(struct app *a, struct err *e)
 	s->tick = log_tick;
 	s->par = a->par;
 	s->spool.cap = a->memory / 8 < SPOOL_MEMORY ? a->memory / 8 : SPOOL_MEMORY;
-	if (a->tool->shape == SHAPE_SOURCE || a->tool->flags & TOOL_RAW_INPUT)
+	if (a->tool->shape == SHAPE_SOURCE || a->tool->shape == SHAPE_VARIANTS || a->tool->flags & TOOL_RAW_INPUT)
 		return 0;
 	if (a->n_arg == 0 && isatty(0))
 		return err_set(e, ERR_USAGE, "no input: name a file, or pipe a stream in; see --help");
@@ -415,11 +421,12 @@ work(struct app *a, struct err *e)
 		return estimate(a, &p, e);
 	if (t->flags & TOOL_BLAS && room_for_blas(a->threads, p.memory, e))
 		return e->code;
-	if (outfile_open(&a->out, a->out_path, e))
+	/* Also the statistics: what cannot be written is said before the work. */
+	if ((c.json && outfile_open(&a->json, c.json, e)) || outfile_open(&a->out, a->out_path, e))
 		return e->code;
 	app_phase("working", 0);
 	t->run(a, e);
-	if (t->shape != SHAPE_SINK && !a->no_stream) {
+	if (writes_stream(a) && !a->no_stream) {
 		if (!e->code && !a->no_log)
 			put_log(a, e);
 		app_phase("writing", 0);
@@ -429,9 +436,10 @@ work(struct app *a, struct err *e)
 		if (!e->code && a->text.n)
 			file_write(a->out.fd, a->text.s, a->text.n, e);
 	}
-	outfile_commit(&a->out, e);
 	if (!e->code && c.json)
 		write_json(a, budget_clock() - start, e);
+	outfile_commit(&a->out, e);
+	outfile_commit(&a->json, e);
 	log_end();
 	if (e->code)
 		return e->code;
@@ -514,7 +522,7 @@ prepare(struct app *a, const struct tool *t, int argc, char **argv, struct err *
 int
 app_main(const struct tool *t, int argc, char **argv)
 {
-	struct app a = { .tool = t, .out = { .fd = -1 } };
+	struct app a = { .tool = t, .out = { .fd = -1 }, .json = { .fd = -1 } };
 	struct err e = {0};
 	int status;
 
@@ -542,6 +550,7 @@ app_main(const struct tool *t, int argc, char **argv)
 	}
 	if (e.code) {
 		outfile_abort(&a.out);
+		outfile_abort(&a.json);
 		log_end();
 		log_line(0, e.msg);
 	}

@@ -25,7 +25,8 @@
 enum tool_shape {
 	SHAPE_FILTER,           /* stream in, stream out */
 	SHAPE_SOURCE,           /* anything else in, stream out */
-	SHAPE_SINK              /* stream in, anything else out */
+	SHAPE_SINK,             /* stream in, anything else out */
+	SHAPE_VARIANTS          /* VCF or BCF in and out: run() reads and writes by itself */
 };
 
 enum tool_flags {
@@ -74,6 +75,7 @@ struct app {
 	int n_arg;
 	struct set set;
 	struct outfile out;
+	struct outfile json;    /* --json */
 	const char *out_path;   /* -o, or NULL */
 	struct par *par;
 	int threads;
@@ -83,6 +85,7 @@ struct app {
 	int no_log;             /* this run adds no log entry */
 	int no_stream;          /* this run writes no stream (a filter that only reports) */
 	int64_t block_bytes;    /* one row block in flight; 0 when X is not passed over */
+	double copies;          /* times that, with what the tool makes of a block while it is in flight; 0 = 1 */
 	struct str closing;     /* for the closing line */
 	struct str reads;       /* further paths for provenance */
 	struct str ids;         /* ids of what was read from other sets, comma-separated: for provenance */

@@ -59,7 +59,7 @@ completion(const struct tool *t, const struct opt *common, struct str *s)
 int
 help_dump(const struct tool *t, struct opt *common, const char *asked)
 {
-	static const char *const shape[] = { "filter", "source", "sink" };
+	static const char *const shape[] = { "filter", "source", "sink", "variants" };
 	char what[16];
 	struct str s = {0};
 	int bad;

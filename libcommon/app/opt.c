@@ -23,15 +23,33 @@ opt_given(const char *name)
 	return 0;
 }
 
+char *
+opt_pair(const char *option, const char *s, const char **file, struct err *e)
+{
+	const char *eq = strchr(s, '=');
+
+	if (!eq || eq == s) {
+		err_set(e, ERR_USAGE, "%s%s%s'%s' is no NAME=FILE%s", option ? "--" : "", option ? option : "", option ? ": " : "", s,
+		    option ? "" : ", like ctrl=ctrl.ovx");
+		return NULL;
+	}
+	*file = eq + 1;
+	return mem_strndup(s, (size_t)(eq - s));
+}
+
 int
 opt_size(const char *s, int64_t *bytes)
 {
 	static const char unit[] = "KMGT";
 	char *end;
-	double v = strtod(s, &end), scale = 1;
+	double v, scale = 1;
 	const char *u;
 
-	if (end == s || !(v >= 0) || *s == ' ' || *s == '-')
+	/* Digits only: strtod reads 0x10 and inf, too. */
+	if (strspn(s, "0123456789.") == 0 || s[1] == 'x' || s[1] == 'X')
+		return 0;
+	v = strtod(s, &end);
+	if (end == s)
 		return 0;
 	if (*end && (u = strchr(unit, *end & ~0x20))) {
 		for (int64_t i = u - unit; i >= 0; i--)
@@ -109,6 +127,8 @@ assign(const struct opt *o, const char *s, struct err *e)
 	case OPT_SIZE:
 		if (*s && !opt_size(s, &i))
 			return bad(o, s, "is no size (like 500M or 2G)", e);
+		if (*s && !in_range((double)i, o->range))
+			return bad(o, s, want, e);
 		*(int64_t *)o->dst = i;
 		return 0;
 	case OPT_STR:

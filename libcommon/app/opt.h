@@ -48,6 +48,9 @@ struct opt {
  * argv.  What is no option goes to rest (argc pointers, the caller's).  Returns the number of
  * those, or -1 with e set (ERR_USAGE). */
 int opt_parse(const struct opt *own, const struct opt *common, int argc, char **argv, char **rest, struct err *e);
+/* NAME=FILE, as the value of --option, or, when that is NULL, as an argument: the name, the
+ * caller's, and where the file begins in s.  NULL with ERR_USAGE. */
+char *opt_pair(const char *option, const char *s, const char **file, struct err *e);
 /* Whether an option was on the command line. */
 int opt_given(const char *name);
 

@@ -47,6 +47,22 @@ str_addf(struct str *t, const char *fmt, ...)
 }
 
 void
+str_add_cell(struct str *t, const char *s)
+{
+	static const char odd[] = "\t\n\r\\", letter[] = "tnr\\";
+
+	for (;;) {
+		size_t n = strcspn(s, odd);
+
+		str_addn(t, s, n);
+		if (!s[n])
+			return;
+		str_addf(t, "\\%c", letter[strchr(odd, s[n]) - odd]);
+		s += n + 1;
+	}
+}
+
+void
 str_clear(struct str *t)
 {
 	mem_free(t->s);

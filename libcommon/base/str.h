@@ -16,6 +16,8 @@ struct str {
 void str_add(struct str *t, const char *s);
 void str_addn(struct str *t, const void *s, size_t n);
 void str_addf(struct str *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* As one cell of a TSV: tab, line ends and backslash as \t, \n, \r and \\. */
+void str_add_cell(struct str *t, const char *s);
 void str_clear(struct str *t);
 
 /* n strings in one buffer: string i is buf[at[i]] .. buf[at[i + 1] - 2], each with a NUL behind it. */

@@ -158,6 +158,15 @@ column_text(const struct column *c, int64_t i, struct str *out)
 }
 
 void
+column_cell(const struct column *c, int64_t i, struct str *out)
+{
+	if (c->dtype == DT_STR || c->dtype == DT_CAT)
+		str_add_cell(out, column_string(c, i));
+	else
+		column_text(c, i, out);
+}
+
+void
 column_take(struct column *c, const int64_t *keep, int64_t n)
 {
 	if (c->dtype == DT_STR) {
@@ -236,6 +245,59 @@ column_factor(struct column *c, const struct strs *s)
 		code[i] = (int32_t)map_get(&seen, strs_get(s, i));
 	map_clear(&seen);
 	mem_free(lev);
+}
+
+void
+column_factor_some(struct column *c, const struct strs *s, const uint8_t *there, int64_t n)
+{
+	int32_t *code;
+	int64_t at = 0;
+
+	column_factor(c, s);
+	code = c->i32;
+	c->i32 = mem_new(int32_t, n);
+	c->n = n;
+	for (int64_t i = 0; i < n; i++)
+		c->i32[i] = there[i] ? code[at++] : -1;
+	BUG_IF(at != s->n);
+	mem_free(code);
+}
+
+void
+column_copy(struct column *c, int64_t i, const struct column *from, int64_t r)
+{
+	int missing = !from || column_missing(from, r);
+
+	BUG_IF(missing && c->dtype != DT_F32 && c->dtype != DT_F64 && !c->na);
+	switch (c->dtype) {
+	case DT_BOOL:
+		c->b[i] = missing ? 2 : from->b[r];
+		break;
+	case DT_I32:
+		c->i32[i] = from->i32[r];
+		break;
+	case DT_I64:
+		c->i64[i] = missing ? INT64_MIN : from->dtype == DT_I64 ? from->i64[r] : from->i32[r];
+		break;
+	case DT_F32:
+		c->f32[i] = missing ? NAN : from->f32[r];
+		break;
+	default:
+		BUG_IF(c->dtype != DT_F64);
+		c->f64[i] = missing ? NAN : column_number(from, r);
+	}
+}
+
+int
+column_join(int dtype, int other)
+{
+	int lo = dtype < other ? dtype : other, hi = dtype < other ? other : dtype;
+
+	if (lo == hi && hi <= DT_F64)
+		return lo;
+	if (lo == DT_BOOL || hi > DT_F64)
+		return DT_CAT;
+	return hi == DT_I64 ? DT_I64 : DT_F64;
 }
 
 static int

@@ -36,6 +36,8 @@ int column_missing(const struct column *c, int64_t i);
  * else, doubles with 17 and floats with 9 significant digits at most, the
  * shortest that reads back equal. */
 void column_text(const struct column *c, int64_t i, struct str *out);
+/* The same as a cell of a TSV: text with \t, \n, \r, \\ for what would break it. */
+void column_cell(const struct column *c, int64_t i, struct str *out);
 /* Value i of a string or category column, "" when missing. */
 const char *column_string(const struct column *c, int64_t i);
 
@@ -45,6 +47,17 @@ void column_take(struct column *c, const int64_t *keep, int64_t n);
 /* A category column from strings: categories in byte order, or, when all are
  * whole numbers, by number. */
 void column_factor(struct column *c, const struct strs *s);
+
+/* The same of a column of n where only some rows have a value: row i the next string of s where
+ * there[i], code -1 elsewhere. */
+void column_factor_some(struct column *c, const struct strs *s, const uint8_t *there, int64_t n);
+
+/* Value r of another column of numbers or booleans as value i of c; from NULL = missing, which
+ * c must be able to hold (na for I64 and BOOL).  A type that holds all of both: column_join. */
+void column_copy(struct column *c, int64_t i, const struct column *from, int64_t r);
+/* The narrowest type of numbers or booleans that holds the values of both types, or DT_CAT when
+ * one is text or only one is boolean: they meet in their text. */
+int column_join(int dtype, int other);
 
 /* The narrowest type that holds all of s: 0/1/true/false is boolean only when
  * spelt true or false; whole numbers int64, numbers float64 ("", "NA", "nan"

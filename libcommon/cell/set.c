@@ -81,9 +81,20 @@ set_cols_of(const struct set *s, const struct item *it)
 struct item *
 set_find(const struct set *s, const char *path)
 {
-	for (int64_t i = s->n_item - 1; i >= 0; i--)
-		if (!s->item[i].dropped && strcmp(head_path(&s->item[i].s->head), path) == 0)
-			return &s->item[i];
+	int64_t i = map_get(&s->at, path);
+
+	return i < 0 || s->item[i].dropped ? NULL : &s->item[i];
+}
+
+const char *
+set_twice(const struct set *s, int64_t n_item)
+{
+	for (int64_t i = n_item; i < s->n_item; i++) {
+		const char *path = head_path(&s->item[i].s->head);
+
+		if (map_get(&s->at, path) != i)
+			return path;
+	}
 	return NULL;
 }
 
@@ -103,6 +114,7 @@ set_add_item(struct set *s, struct sect *sect, int made, int piped)
 	if ((s->n_item & (s->n_item - 1)) == 0)
 		s->item = mem_renew(s->item, struct item, s->n_item ? 2 * s->n_item : 1);
 	s->item[s->n_item] = (struct item){ sect, made, piped, 0, 0 };
+	map_put(&s->at, head_path(&sect->head), s->n_item);     /* heads stay until the set is closed */
 	return &s->item[s->n_item++];
 }
 
@@ -485,5 +497,6 @@ set_close(struct set *s)
 	in_close(&s->made);
 	spool_clear(&s->spool);
 	mem_free(s->item);
+	map_clear(&s->at);
 	memset(s, 0, sizeof *s);
 }

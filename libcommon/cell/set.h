@@ -72,6 +72,7 @@ struct set {
 	struct spool spool;     /* one for all: at most spool.cap bytes in memory */
 	struct item *item;
 	int64_t n_item;
+	struct map at;          /* path -> the last item of it */
 	struct par *par;
 	int64_t wave_bytes;     /* decoded row blocks in flight; 0 = no limit but the slots */
 	void (*warn)(const char *msg);          /* for what is dropped; may be NULL */
@@ -86,8 +87,10 @@ void set_close(struct set *s);
 /* Reads a pipe to its end mark (tools that write no stream need this). */
 int set_finish(struct set *s, struct err *e);
 
-/* The item of a path, or NULL. */
+/* The item of a path, or NULL; by a hash. */
 struct item *set_find(const struct set *s, const char *path);
+/* A path that was put twice since the set had n_item items, or NULL. */
+const char *set_twice(const struct set *s, int64_t n_item);
 /* The same, or ERR_DATA with what there is instead and the tool that makes it. */
 struct item *set_need(const struct set *s, const char *path, const char *hint, struct err *e);
 /* Rows and columns of an item as the current axes have them. */
@@ -101,7 +104,7 @@ int set_names(struct set *s, int axis, struct err *e);
 /* Hashes of the names: keys of random streams.  [axis n], the caller's. */
 uint64_t *set_keys(struct set *s, int axis, struct err *e);
 
-/* Readers; what they give is the caller's.  All apply the selection. */
+/* Readers; what they give is the caller's, nothing when e is set.  All apply the selection. */
 int set_column(struct set *s, const char *path, struct column *c, struct err *e);
 /* A mask [n] of a boolean column; NULL when the path is not there. */
 int set_mask(struct set *s, const char *path, uint8_t **mask, struct err *e);
@@ -213,6 +216,8 @@ int set_next_pending(struct set *s, struct err *e);
 struct sect *set_new_sect(struct set *s, struct head *h_take);
 int set_add_block(struct set *s, struct sect *sect, struct block *b, const void *raw, int64_t n, struct err *e);
 void set_bind(struct set *s, struct head *h, const char *path, const char *from, struct err *e);
+/* The rows of a column as the blocks of a section. */
+int set_add_column(struct set *s, struct sect *sect, const struct column *c, struct err *e);
 void set_done(struct sect *sect);
 void set_map_id(const struct set *s, const char *old, char id[33]);
 

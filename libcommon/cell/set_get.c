@@ -260,6 +260,17 @@ load_graph(struct set *s, const char *path, int64_t *n, int64_t **ptr, int32_t *
 	csr_clear(&m);
 	str_clear(&buf);
 	str_clear(&scratch);
+	if (e->code) {
+		mem_free(*ptr);
+		mem_free(*col);
+		mem_free(f ? (void *)*f : (void *)*g);
+		*ptr = NULL;
+		*col = NULL;
+		if (f)
+			*f = NULL;
+		else
+			*g = NULL;
+	}
 	return e->code;
 }
 

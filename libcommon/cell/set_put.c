@@ -173,14 +173,30 @@ set_bind(struct set *s, struct head *h, const char *path, const char *from, stru
 }
 
 int
+set_add_column(struct set *s, struct sect *t, const struct column *c, struct err *e)
+{
+	struct str raw = {0};
+
+	for (int64_t lo = 0; !e->code && (lo < c->n || lo == 0); lo += BLOCK_COLUMN) {
+		int64_t hi = lo + BLOCK_COLUMN < c->n ? lo + BLOCK_COLUMN : c->n;
+		struct block b = { .row0 = lo, .n_row = hi - lo, .last = hi == c->n };
+
+		raw.n = 0;
+		column_to_raw(c, lo, hi, &raw, &b.n_item);
+		set_add_block(s, t, &b, raw.s ? raw.s : "", (int64_t)raw.n, e);
+	}
+	str_clear(&raw);
+	return e->code;
+}
+
+int
 set_put_axis(struct set *s, int axis, struct strs *names, struct err *e)
 {
 	struct axis *a = &s->axis[axis];
 	struct head h;
 	struct sect *t;
-	struct str raw = {0};
 	char pair[64];
-	int64_t n = names->n, n_item;
+	int64_t n = names->n;
 
 	if (e->code)
 		return e->code;
@@ -194,16 +210,7 @@ set_put_axis(struct set *s, int axis, struct strs *names, struct err *e)
 	snprintf(pair, sizeof pair, "%s:%s", axis_name[axis], a->digest);
 	head_set(&h, "axis0", pair);
 	t = set_new_sect(s, &h);
-	for (int64_t lo = 0; !e->code && (lo < n || lo == 0); lo += BLOCK_COLUMN) {
-		int64_t hi = lo + BLOCK_COLUMN < n ? lo + BLOCK_COLUMN : n;
-		struct block b = { .row0 = lo, .n_row = hi - lo, .last = hi == n };
-
-		raw.n = 0;
-		strs_to_raw(&a->names, lo, hi, &raw, &n_item);
-		b.n_item = n_item;
-		set_add_block(s, t, &b, raw.s ? raw.s : "", (int64_t)raw.n, e);
-	}
-	str_clear(&raw);
+	set_add_column(s, t, &(struct column){ .dtype = DT_STR, .n = n, .str = a->names }, e);
 	set_add_item(s, t, 1, 0);
 	return e->code;
 }
@@ -232,15 +239,8 @@ set_put_column(struct set *s, const char *path, const struct column *c, const ch
 		strs_to_raw(&c->cat, 0, c->cat.n, &raw, &b.n_item);
 		set_add_block(s, t, &b, raw.s ? raw.s : "", (int64_t)raw.n, e);
 	}
-	for (int64_t lo = 0; !e->code && (lo < c->n || lo == 0); lo += BLOCK_COLUMN) {
-		int64_t hi = lo + BLOCK_COLUMN < c->n ? lo + BLOCK_COLUMN : c->n;
-
-		b = (struct block){ .row0 = lo, .n_row = hi - lo, .last = hi == c->n };
-		raw.n = 0;
-		column_to_raw(c, lo, hi, &raw, &b.n_item);
-		set_add_block(s, t, &b, raw.s ? raw.s : "", (int64_t)raw.n, e);
-	}
 	str_clear(&raw);
+	set_add_column(s, t, c, e);
 	set_add_item(s, t, 1, 0);
 	return e->code;
 }

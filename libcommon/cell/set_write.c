@@ -389,12 +389,7 @@ put_kept(struct set *s, struct err *e)
 		snprintf(pair, sizeof pair, "%s:%s", axis_name[a], s->axis[a].digest);
 		head_set(&h, "axis0", pair);
 		t = set_new_sect(s, &h);
-		for (int64_t lo = 0; !e->code && (lo < n || lo == 0); lo += BLOCK_COLUMN) {
-			int64_t hi = lo + BLOCK_COLUMN < n ? lo + BLOCK_COLUMN : n;
-			struct block b = { .row0 = lo, .n_row = hi - lo, .last = hi == n };
-
-			set_add_block(s, t, &b, s->kept[a] + lo, (hi - lo) * 8, e);
-		}
+		set_add_column(s, t, &(struct column){ .dtype = DT_I64, .n = n, .i64 = s->kept[a] }, e);
 		set_add_item(s, t, 1, 0);
 	}
 }

@@ -8,29 +8,26 @@
 #include <time.h>
 #include <unistd.h>
 
-/* First number of a small file, or -1. */
-static int64_t
-number_in(const char *path)
+/* Whether a comma-separated list holds a word. */
+static int
+holds(const char *list, const char *word)
 {
-	FILE *f = fopen(path, "re");
-	long long v = -1;
+	size_t n = strlen(word);
 
-	if (f) {
-		if (fscanf(f, "%lld", &v) != 1)
-			v = -1;
-		fclose(f);
-	}
-	return v;
+	for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
+		if (strncmp(p, word, n) == 0 && (p[n] == ',' || p[n] == 0))
+			return 1;
+	return 0;
 }
 
-/* Folder of our cgroup under root, for the controller ("" = v2). */
+/* Path of our group for a controller ("" = v2) below its mount; "" when it is the root. */
 static void
-cgroup_dir(const char *controller, const char *root, char *out, size_t n)
+group_of(const char *self, const char *controller, char *out, size_t n)
 {
-	char line[600], *path, *name;
-	FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[4200], *path, *name;
+	FILE *f = fopen(self, "re");
 
-	snprintf(out, n, "%s", root);
+	out[0] = 0;
 	while (f && fgets(line, sizeof line, f)) {
 		name = strchr(line, ':');
 		path = name ? strchr(name + 1, ':') : NULL;
@@ -38,43 +35,92 @@ cgroup_dir(const char *controller, const char *root, char *out, size_t n)
 			continue;
 		*path++ = 0;
 		path[strcspn(path, "\n")] = 0;
-		if (strcmp(name + 1, controller) == 0)
-			snprintf(out, n, "%s%s", root, strcmp(path, "/") ? path : "");
+		if (holds(name + 1, controller) && path[0] == '/' && path[1])
+			snprintf(out, n, "%s", path);
 	}
 	if (f)
 		fclose(f);
-	if (access(out, R_OK))
-		snprintf(out, n, "%s", root);
 }
 
-/* Limit less use of the cgroup, or -1 when there is none. */
-static int64_t
-cgroup_memory(void)
+/* A file of the group in dir; its first two numbers, -1 for what is none ("max"). */
+static void
+read_two(const char *dir, const char *file, int64_t *x, int64_t *y)
 {
-	static const char *const kind[2][4] = {
-		{ "", "/sys/fs/cgroup", "memory.max", "memory.current" },
-		{ "memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes" }
-	};
-	int64_t best = -1;
+	char path[9000];
+	long long a = -1, b = -1;
+	FILE *f;
 
-	for (int i = 0; i < 2; i++) {
-		char dir[700], path[800];
-		int64_t limit, use;
-
-		cgroup_dir(kind[i][0], kind[i][1], dir, sizeof dir);
-		snprintf(path, sizeof path, "%s/%s", dir, kind[i][2]);
-		limit = number_in(path);
-		snprintf(path, sizeof path, "%s/%s", dir, kind[i][3]);
-		use = number_in(path);
-		if (limit <= 0 || limit > (int64_t)1 << 60)
-			continue;
-		/* Page cache counts as use but can be given back: trust half the limit. */
-		if (use < 0 || limit - use < limit / 2)
-			use = limit / 2;
-		if (best < 0 || limit - use < best)
-			best = limit - use;
+	snprintf(path, sizeof path, "%s/%s", dir, file);
+	f = fopen(path, "re");
+	if (f) {
+		if (fscanf(f, "%lld", &a) != 1)
+			a = -1;
+		if (fscanf(f, "%lld", &b) != 1)
+			b = -1;
+		fclose(f);
 	}
-	return best;
+	*x = a;
+	if (y)
+		*y = b;
+}
+
+static void
+memory_of(const char *dir, int v1, int64_t *best)
+{
+	int64_t limit, use;
+
+	read_two(dir, v1 ? "memory.limit_in_bytes" : "memory.max", &limit, NULL);
+	read_two(dir, v1 ? "memory.usage_in_bytes" : "memory.current", &use, NULL);
+	if (limit <= 0 || limit > (int64_t)1 << 60)
+		return;
+	/* Page cache counts as use but can be given back: trust half the limit. */
+	if (use < 0 || limit - use < limit / 2)
+		use = limit / 2;
+	if (*best < 0 || limit - use < *best)
+		*best = limit - use;
+}
+
+static void
+cpus_of(const char *dir, int v1, int *best)
+{
+	int64_t quota, period;
+
+	read_two(dir, v1 ? "cpu.cfs_quota_us" : "cpu.max", &quota, &period);
+	if (v1)
+		read_two(dir, "cpu.cfs_period_us", &period, NULL);
+	if (quota <= 0 || period <= 0 || quota / period >= 1 << 20)
+		return;
+	quota = (quota + period - 1) / period;
+	if (*best < 0 || quota < *best)
+		*best = (int)quota;
+}
+
+void
+budget_cgroup(const char *self, const char *root, int64_t *memory, int *cpus)
+{
+	static const char *const controller[] = { "", "memory", "cpu" };
+
+	*memory = *cpus = -1;
+	for (int i = 0; i < 3; i++) {
+		char dir[8300], group[4096];
+		size_t top;
+
+		/* v1 has a mount for each controller. */
+		snprintf(dir, 4100, "%s%s%s", root, i ? "/" : "", controller[i]);
+		top = strlen(dir);
+		group_of(self, controller[i], group, sizeof group);
+		strcat(dir, group);
+		/* A limit holds for all groups below: up to the mount. */
+		for (;;) {
+			if (i != 2)
+				memory_of(dir, i, memory);
+			if (i != 1)
+				cpus_of(dir, i, cpus);
+			if (strlen(dir) <= top)
+				break;
+			*strrchr(dir, '/') = 0;
+		}
+	}
 }
 
 int64_t
@@ -82,10 +128,12 @@ budget_memory(void)
 {
 	char line[200];
 	long long kb = 0;
-	int64_t best = (int64_t)1 << 40, c = cgroup_memory();
+	int64_t best = (int64_t)1 << 40, c;
+	int cpus;
 	struct rlimit r;
 	FILE *f = fopen("/proc/meminfo", "re");
 
+	budget_cgroup("/proc/self/cgroup", "/sys/fs/cgroup", &c, &cpus);
 	while (f && fgets(line, sizeof line, f))
 		if (sscanf(line, "MemAvailable: %lld", &kb) == 1)
 			best = kb * 1024;
@@ -102,21 +150,14 @@ int
 budget_cpus(void)
 {
 	cpu_set_t set;
-	int n = 1;
-	char dir[700], path[800];
-	long long quota, period;
-	FILE *f;
+	int n = 1, quota;
+	int64_t memory;
 
 	if (sched_getaffinity(0, sizeof set, &set) == 0)
 		n = CPU_COUNT(&set);
-	cgroup_dir("", "/sys/fs/cgroup", dir, sizeof dir);
-	snprintf(path, sizeof path, "%s/cpu.max", dir);
-	f = fopen(path, "re");
-	if (f) {
-		if (fscanf(f, "%lld %lld", &quota, &period) == 2 && period > 0 && (quota + period - 1) / period < n)
-			n = (int)((quota + period - 1) / period);
-		fclose(f);
-	}
+	budget_cgroup("/proc/self/cgroup", "/sys/fs/cgroup", &memory, &quota);
+	if (quota > 0 && quota < n)
+		n = quota;
 	return n < 1 ? 1 : n;
 }
 

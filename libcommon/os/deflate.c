@@ -1,9 +1,40 @@
 /* deflate - see deflate.h */
 #include "os/deflate.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <libdeflate.h>
 #include "base/mem.h"
+
+/* Coders that rest between calls, at most so many of a kind (the last kind: decoders).  A coder is up to 1 MB of
+ * fresh pages; to take one from here is one atomic exchange.  What it did before does not show in its output. */
+#define LEVELS 13
+#define SPARE 64
+static _Atomic(void *) spare[LEVELS + 1][SPARE];
+
+static void *
+take(int kind)
+{
+	void *p = NULL;
+
+	for (int i = 0; i < SPARE && !p; i++)
+		if (atomic_load_explicit(&spare[kind][i], memory_order_relaxed))
+			p = atomic_exchange(&spare[kind][i], NULL);
+	return p;
+}
+
+/* 0 when there is no place left. */
+static int
+give(int kind, void *p)
+{
+	for (int i = 0; i < SPARE; i++) {
+		void *none = NULL;
+
+		if (atomic_compare_exchange_strong(&spare[kind][i], &none, p))
+			return 1;
+	}
+	return 0;
+}
 
 uint32_t
 deflate_crc(uint32_t crc, const void *p, size_t n)
@@ -14,46 +45,56 @@ deflate_crc(uint32_t crc, const void *p, size_t n)
 size_t
 deflate_pack(int level, const void *src, size_t n, void *dst, size_t room)
 {
-	struct libdeflate_compressor *c = libdeflate_alloc_compressor(level);
+	struct libdeflate_compressor *c;
 	size_t used;
 
+	BUG_IF(level < 1 || level >= LEVELS);
+	c = take(level);
+	if (!c)
+		c = libdeflate_alloc_compressor(level);
 	if (!c)
 		mem_oom(1 << 20);
 	used = libdeflate_deflate_compress(c, src, n, dst, room);
-	libdeflate_free_compressor(c);
+	if (!give(level, c))
+		libdeflate_free_compressor(c);
 	return used;
+}
+
+/* The decoder of a call, or NULL with e set. */
+static struct libdeflate_decompressor *
+decoder(struct err *e)
+{
+	struct libdeflate_decompressor *d = e->code ? NULL : take(LEVELS);
+
+	if (!d && !e->code)
+		d = libdeflate_alloc_decompressor();
+	if (!d && !e->code)
+		mem_oom(1 << 16);
+	return d;
+}
+
+static int
+finish(struct libdeflate_decompressor *d, enum libdeflate_result r, const char *what, struct err *e)
+{
+	if (!give(LEVELS, d))
+		libdeflate_free_decompressor(d);
+	return r == LIBDEFLATE_SUCCESS ? 0 : err_set(e, ERR_DATA, "damaged: %s data", what);
 }
 
 int
 deflate_unpack(const void *src, size_t len, void *dst, size_t n, struct err *e)
 {
-	struct libdeflate_decompressor *d;
-	enum libdeflate_result r;
+	struct libdeflate_decompressor *d = decoder(e);
 
-	if (e->code)
-		return e->code;
-	d = libdeflate_alloc_decompressor();
-	if (!d)
-		mem_oom(1 << 16);
-	r = libdeflate_deflate_decompress(d, src, len, dst, n, NULL);
-	libdeflate_free_decompressor(d);
-	return r == LIBDEFLATE_SUCCESS ? 0 : err_set(e, ERR_DATA, "damaged: deflate data");
+	return d ? finish(d, libdeflate_deflate_decompress(d, src, len, dst, n, NULL), "deflate", e) : e->code;
 }
 
 int
 deflate_unzlib(const void *src, size_t len, void *dst, size_t room, size_t *n, struct err *e)
 {
-	struct libdeflate_decompressor *d;
-	enum libdeflate_result r;
+	struct libdeflate_decompressor *d = decoder(e);
 
-	if (e->code)
-		return e->code;
-	d = libdeflate_alloc_decompressor();
-	if (!d)
-		mem_oom(1 << 16);
-	r = libdeflate_zlib_decompress(d, src, len, dst, room, n);
-	libdeflate_free_decompressor(d);
-	return r == LIBDEFLATE_SUCCESS ? 0 : err_set(e, ERR_DATA, "damaged: zlib data");
+	return d ? finish(d, libdeflate_zlib_decompress(d, src, len, dst, room, n), "zlib", e) : e->code;
 }
 
 void

@@ -2,6 +2,9 @@
  *
  * Level 1 after a byte shuffle is what columns and graphs are stored with:
  * about as small as level 6 without the shuffle and several times as fast.
+ *
+ * Any thread may call; compressors and decompressors rest between calls, so that small
+ * blocks do not pay for making them.
  */
 #ifndef OVX_DEFLATE_H
 #define OVX_DEFLATE_H

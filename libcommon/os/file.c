@@ -9,16 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "base/str.h"
 
 #define TMPFS_ID 0x01021994
 #define RAMFS_ID 0x858458f6
 
 static atomic_long fail_read, fail_write;
-/* The named temporary of the one output that a signal must not leave behind. */
-static char pending[PATH_MAX];
+/* The named temporaries of the outputs that a signal must not leave behind. */
+static char pending[2][PATH_MAX];
 
 void
 file_fail_at(long r, long w)
@@ -117,6 +119,21 @@ file_pwrite(int fd, const void *buf, size_t n, int64_t offset, struct err *e)
 	return write_all(fd, buf, n, offset, e);
 }
 
+int64_t
+file_writev(int fd, const struct iovec *v, int n, struct err *e)
+{
+	int64_t r;
+
+	if (e->code)
+		return -1;
+	do
+		r = must_fail(&fail_write) ? -1 : writev(fd, v, n);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		err_errno(e, "writing the output");
+	return r;
+}
+
 /* One kernel copy of at most n bytes; -1 with errno when it cannot. */
 static int64_t
 kernel_copy(int in, int64_t *offset, int out, int64_t n, int *way)
@@ -203,6 +220,66 @@ file_size(int fd)
 	return s.st_size;
 }
 
+/* What a name leads to: links are followed, also where the file that they name is
+ * not there yet.  The caller's; NULL with errno when they go round in circles. */
+static char *
+follow(const char *path)
+{
+	char *at = mem_strdup(path), to[PATH_MAX];
+	ssize_t n = 0;
+
+	for (int i = 0; i < 40 && (n = readlink(at, to, sizeof to)) > 0; i++) {
+		char *slash = to[0] == '/' ? NULL : strrchr(at, '/');
+		struct str t = {0};
+
+		if (slash)
+			str_addn(&t, at, (size_t)(slash + 1 - at));
+		str_addn(&t, to, (size_t)n);
+		mem_free(at);
+		at = t.s;
+	}
+	if (n <= 0)
+		return at;
+	mem_free(at);
+	errno = ELOOP;
+	return NULL;
+}
+
+/* Gives o the name of a temporary beside its target: the start of the target's own, so
+ * that it is no longer than a name may be, and another one for a second output. */
+static void
+name_temp(struct outfile *o)
+{
+	const char *slash = strrchr(o->target, '/'), *base = slash ? slash + 1 : o->target;
+	size_t n = strlen(base);
+	struct str t = {0};
+
+	if (n > 200)
+		for (n = 200; n > 190 && ((unsigned char)base[n] & 0xc0) == 0x80; n--)   /* no half UTF-8 */
+			;
+	str_addn(&t, o->target, (size_t)(base - o->target) + n);
+	str_addf(&t, ".tmp.%ld%s", (long)getpid(), pending[0][0] ? ".2" : "");
+	o->temp = t.s;
+}
+
+static void
+note_pending(const struct outfile *o)
+{
+	for (int i = 0; i < 2; i++)
+		if (!pending[i][0]) {
+			snprintf(pending[i], sizeof pending[i], "%s", o->temp);
+			return;
+		}
+}
+
+static void
+forget_pending(const struct outfile *o)
+{
+	for (int i = 0; i < 2; i++)
+		if (o->temp && strcmp(pending[i], o->temp) == 0)
+			pending[i][0] = 0;
+}
+
 /* Opens an unnamed file in the folder of o->target, or a named one beside it. */
 static int
 open_beside(struct outfile *o, struct err *e)
@@ -216,13 +293,10 @@ open_beside(struct outfile *o, struct err *e)
 	umask(mask);
 	o->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (o->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL || errno == ENOENT)) {
-		size_t n = strlen(o->target) + 40;
-
-		o->temp = mem_new(char, n);
-		snprintf(o->temp, n, "%s.tmp.%ld", o->target, (long)getpid());
+		name_temp(o);
 		o->fd = open(o->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (o->fd >= 0)
-			snprintf(pending, sizeof pending, "%s", o->temp);
+			note_pending(o);
 	}
 	if (o->fd < 0)
 		err_errno(e, "%s", o->target);
@@ -236,7 +310,6 @@ int
 outfile_open(struct outfile *o, const char *path, struct err *e)
 {
 	struct stat s;
-	char *real;
 
 	memset(o, 0, sizeof *o);
 	o->fd = -1;
@@ -250,10 +323,8 @@ outfile_open(struct outfile *o, const char *path, struct err *e)
 		o->fd = open(path, O_WRONLY | O_CLOEXEC);
 		return o->fd < 0 ? err_errno(e, "%s", path) : 0;
 	}
-	real = realpath(path, NULL);
-	o->target = mem_strdup(real ? real : path);
-	free(real);
-	return open_beside(o, e);
+	o->target = follow(path);
+	return o->target ? open_beside(o, e) : err_errno(e, "%s", path);
 }
 
 /* Gives an O_TMPFILE output its name: directly when that is free, else by a
@@ -262,7 +333,6 @@ static int
 name_it(struct outfile *o, struct err *e)
 {
 	char self[64];
-	size_t n = strlen(o->target) + 40;
 
 	snprintf(self, sizeof self, "/proc/self/fd/%d", o->fd);
 	if (linkat(AT_FDCWD, self, AT_FDCWD, o->target, AT_SYMLINK_FOLLOW) == 0)
@@ -272,9 +342,8 @@ name_it(struct outfile *o, struct err *e)
 		return 0;
 	if (errno != EEXIST)
 		return err_errno(e, "%s", o->target);
-	o->temp = mem_new(char, n);
-	snprintf(o->temp, n, "%s.tmp.%ld", o->target, (long)getpid());
-	snprintf(pending, sizeof pending, "%s", o->temp);
+	name_temp(o);
+	note_pending(o);
 	if (linkat(AT_FDCWD, self, AT_FDCWD, o->temp, AT_SYMLINK_FOLLOW) &&
 	    linkat(o->fd, "", AT_FDCWD, o->temp, AT_EMPTY_PATH))
 		return err_errno(e, "%s", o->temp);
@@ -296,9 +365,9 @@ outfile_commit(struct outfile *o, struct err *e)
 		if (!e->code && o->temp && rename(o->temp, o->target))
 			err_errno(e, "%s", o->target);
 		if (!e->code) {
+			forget_pending(o);
 			mem_free(o->temp);
 			o->temp = NULL;
-			pending[0] = 0;
 		}
 	}
 	if (!e->code && close(o->fd)) {
@@ -318,7 +387,7 @@ outfile_abort(struct outfile *o)
 		close(o->fd);
 	if (o->temp)
 		unlink(o->temp);
-	pending[0] = 0;
+	forget_pending(o);
 	mem_free(o->temp);
 	mem_free(o->target);
 	o->temp = o->target = NULL;
@@ -328,8 +397,9 @@ outfile_abort(struct outfile *o)
 void
 outfile_signal(void)
 {
-	if (pending[0])
-		unlink(pending);
+	for (int i = 0; i < 2; i++)
+		if (pending[i][0])
+			unlink(pending[i]);
 }
 
 int

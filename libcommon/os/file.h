@@ -2,8 +2,9 @@
  *
  * Output to a name is atomic: it goes to an unnamed temporary file on the same
  * file system (O_TMPFILE; where there is none, a name beside the target), which is
- * synced and renamed when outfile_commit is called, and gone when not.  Devices,
- * pipes and standard output are written directly.
+ * synced and renamed when outfile_commit is called, and gone when not.  A link stays:
+ * what it leads to is replaced, or made.  Devices, pipes and standard output are
+ * written directly.  At most two at a time.
  *
  *	struct outfile o;
  *	outfile_open(&o, path, e);      NULL or "-" is standard output
@@ -25,6 +26,9 @@ int64_t file_pread(int fd, void *buf, size_t n, int64_t offset, struct err *e);
 /* Writes all n bytes. */
 int file_write(int fd, const void *buf, size_t n, struct err *e);
 int file_pwrite(int fd, const void *buf, size_t n, int64_t offset, struct err *e);
+/* One writev: the bytes that were written, which may be fewer, or -1 with e set. */
+struct iovec;
+int64_t file_writev(int fd, const struct iovec *v, int n, struct err *e);
 /* Copies n bytes from fd in (at *offset, or from where it stands when offset
  * is NULL) to fd out, inside the kernel where it can: copy_file_range, splice,
  * else by a buffer.  A source that ends early is ERR_CUT. */

@@ -3,49 +3,31 @@
 
 Needs anndata, h5py, numpy, scipy, pandas; skips without.  The files of ../shared are used when they
 are there; other objects are written on the spot."""
-import glob, hashlib, json, os, subprocess, sys, tempfile, warnings
+import glob, hashlib, os, subprocess, sys, warnings
 
 warnings.filterwarnings("ignore")
-bindir = sys.argv[1] if len(sys.argv) > 1 else "build/release/bin"
-root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-shared = os.path.join(root, "..", "shared")
-n = failed = 0
+from tap import BIN, SHARED as shared, done, path, skip
+import tap
 
 
 def ok(good, name, why=""):
-    global n, failed
-    n += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {n} - {name}")
-    for line in str(why).splitlines()[:8] if not good else ():
-        print("#", line)
-
-
-def skip(name, why):
-    global n
-    n += 1
-    print(f"ok {n} - {name} # SKIP {why}")
+    if not tap.ok(good, name):
+        for line in str(why).splitlines()[:8]:
+            print("#", line)
 
 
 try:
     import anndata as ad, h5py, numpy as np, pandas as pd, scipy.sparse as sp
 except ImportError as e:
     skip("h5ad", f"{e.name} is not installed")
-    print(f"1..{n}")
-    sys.exit(0)
+    done()
 
-tmp = tempfile.TemporaryDirectory(prefix="ovx-h5ad.")
-bindir = os.path.abspath(bindir)
-work = tmp.name
+bindir = os.path.abspath(BIN)
 
 
 def run(tool, *args, stdin=None):
     p = subprocess.run([os.path.join(bindir, tool), *map(str, args)], stdin=stdin, capture_output=True)
     return p.returncode, p.stdout, p.stderr.decode("utf-8", "replace")
-
-
-def path(name):
-    return os.path.join(work, name)
 
 
 def trip(src, *args, out=()):
@@ -451,5 +433,4 @@ spoil("a vector of 2^44 values that are not there", "more than the file can hold
 spoil("an embedding of 2^44 values that are not there", "obsm/big", lambda h: huge(h, "obsm/big", (50, 2 ** 20), "f8"))
 spoil("a dense X that is not there", "X", lambda h: huge(h, "X", (2 ** 40, 10), "f4"))
 
-print(f"1..{n}")
-sys.exit(failed > 0)
+done()

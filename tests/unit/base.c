@@ -3,7 +3,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/str.h"
 #include "num/csr.h"
+#include "num/median.h"
 
 static void
 random_numbers(void)
@@ -42,6 +44,34 @@ sums(void)
 	near(total[0] + total[1], 1500, 0, "sumtree adds all blocks");
 }
 
+static void
+medians(void)
+{
+	double few[] = { 3, 1, 2 }, even[] = { 4, 1, 3, 2 }, many[101], one[] = { 7 };
+
+	for (int i = 0; i < 101; i++)
+		many[i] = (i * 37) % 101;
+	ok(isnan(num_median(one, 0)), "no median of nothing");
+	near(num_median(one, 1), 7, 0, "median of one");
+	near(num_median(few, 3), 2, 0, "median of an odd number");
+	near(num_median(even, 4), 2.5, 0, "and of an even one");
+	near(num_median(many, 101), 50, 0, "of many");
+	near(num_median(many, 100), 49.5, 0, "of many, even");
+}
+
+static void
+cells(void)
+{
+	struct str t = {0};
+
+	str_add_cell(&t, "a\tb\nc\rd\\e");
+	is_str(t.s, "a\\tb\\nc\\rd\\\\e", "what would break a TSV is escaped");
+	t.n = 0;
+	str_add_cell(&t, "");
+	is_str(t.s, "", "nothing stays nothing");
+	str_clear(&t);
+}
+
 int
 main(void)
 {
@@ -52,5 +82,7 @@ main(void)
 	is_str(e.msg, "first", "the first error wins");
 	random_numbers();
 	sums();
+	medians();
+	cells();
 	return done();
 }
