@@ -59,7 +59,7 @@ HDF5_LIBS := $(if $(HDF5_PC),$(shell $(PKG_CONFIG) --libs $(HDF5_PC)))
 BLAS_PC := $(if $(call have,openblas),openblas)
 BLAS_CFLAGS := $(if $(BLAS_PC),$(shell $(PKG_CONFIG) --cflags $(BLAS_PC)))
 BLAS_LIBS := $(if $(BLAS_PC),$(shell $(PKG_CONFIG) --libs $(BLAS_PC)),-lopenblas) -llapacke
-LIBS = -Wl,--as-needed $(HDF5_LIBS) $(BLAS_LIBS) -ldeflate -lz -ljansson -lm
+LIBS = -Wl,--as-needed $(HDF5_LIBS) $(BLAS_LIBS) -lhts -ldeflate -lz -ljansson -lm
 
 lib_src := $(wildcard libcommon/*/*.c)
 lib_obj := $(lib_src:%.c=$(O)/%.o)
@@ -74,7 +74,7 @@ all: need-once $(bins)
 
 # One clear line when a library is missing, instead of pages of errors.
 need-once:
-	@for h in zlib.h libdeflate.h jansson.h Random123/philox.h; do \
+	@for h in zlib.h libdeflate.h jansson.h Random123/philox.h htslib/vcf.h; do \
 	  echo "#include <$$h>" | $(CC) $(CPPFLAGS) -E - > /dev/null 2>&1 || \
 	  { echo "make: $$h is missing; run scripts/need, or install the packages it names" >&2; exit 1; }; done
 
@@ -85,6 +85,9 @@ $(O)/%.o: %.c $(O)/flags
 
 cflags_blas = $(BLAS_CFLAGS)
 cflags_h5 = $(HDF5_CFLAGS)
+cflags_h5_lib = $(HDF5_CFLAGS)
+cflags_h5_read = $(HDF5_CFLAGS)
+cflags_h5_write = $(HDF5_CFLAGS)
 
 # Changes only when the flags do, so that everything is remade then.
 $(O)/flags: FORCE

@@ -25,6 +25,42 @@ skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 size() { stat -c %s "$1" 2> /dev/null || echo none; }
 left() { find . -maxdepth 1 -name "$1*" | wc -l; }
 
+# What holds for VCF and BCF: kinds of input, ends, order of names.  Uses b, t, args, run, in.
+variants() {
+	local f k s
+	for f in calls.vcf.gz calls.bcf; do
+		run -q $f > a.$f 2> err;                    is "$b: $f" 0 $?
+		run -q < $f > out 2> err;                   is "$b: $f from standard input" "0 $(cksum < a.$f)" "$? $(cksum < out)"
+		s=$(size $f)
+		for k in $((s / 3)) $((s - 28)) $((s - 1)); do
+			head -c $k $f | run -q > out 2> err;    is "$b: $f cut at $k" 3 $?
+			tail -c 1 out | od -c | grep -q '\\n' && [ -s out ]; is "$b: what it wrote has no end" 1 $?
+		done
+		cp $f flip; printf 'x' | dd of=flip bs=1 seek=$((s / 2)) conv=notrunc 2> /dev/null
+		run -q flip > out 2> err;                   is "$b: $f with a changed byte" 1 $?
+		for k in z b u z1; do
+			run -q -O $k -@ 1 $f > out 2> err;      is "$b: $f to $k" 0 $?
+			run -q -O $k -@ 3 $f > out2 2> err;     is "$b: $f to $k, same bytes with 3 threads" "$(cksum < out)" "$(cksum < out2)"
+			run -q -O $k -M 64M < $f > out2 2> err; is "$b: $f to $k, same bytes from standard input under -M 64M" "$(cksum < out)" "$(cksum < out2)"
+			head -c $(($(size out) - 28)) out | "$t" $args -q > /dev/null 2> err; is "$b: its output $k without the end mark" 3 $?
+			run -q -O $k $f > /dev/full 2> err;     is "$b: $k on a full disk" 1 $?
+		done
+	done
+	head -c $(($(size "$in") * 2 / 3)) "$in" | run -q 2> /dev/null | run -q > out 2> err
+	is "$b: a cut is not healed downstream" "3 3" "${PIPESTATUS[1]} ${PIPESTATUS[2]}"
+	grep '^#' "$in" > head.vcf; run -q head.vcf > out 2> err; is "$b: header only" "0 0" "$? $(grep -vc '^#' out)"
+	for k in TERM KILL; do
+		rm -f fifo; mkfifo fifo
+		"$t" $args -q -o killed fifo > out 2> err & p=$!
+		exec 9> fifo; cat cut.ovx >&9; sleep 0.2
+		kill -$k $p; exec 9>&-; wait $p 2> /dev/null; s=$?
+		is "$b: killed by $k, nothing left" "$((128 + $(kill -l $k))) 0" "$s $(left killed)"
+	done 2> /dev/null
+	cp "$in" same.vcf; run -q -o same.vcf same.vcf 2> err
+	is "$b: output may be the input" "0 $(cksum < a)" "$? $(cksum < same.vcf)"
+	run -q a > out 2> err;                          is "$b: a second time nothing changes" "0 $(cksum < a)" "$? $(cksum < out)"
+}
+
 "$here/fixtures.sh" "$bin" "$helper" "$work/f" 300 800 || { echo "not ok 1 - fixtures"; echo 1..1; exit 1; }
 cd "$work/f" || exit 1
 export TMPDIR=$work
@@ -41,6 +77,7 @@ for b in "$@"; do
 	case $shape in
 	filter | sink) in=$fixture.ovx; file=$in ;;
 	source) in=; file=$fixture; [ "$fixture" ] || file= ;;
+	variants) in=$fixture; file=$fixture ;;         # none: a source
 	esac
 	run() { "$t" $args "$@"; }                      # args are words
 	# ovx-check names its input; the rest of the line must agree
@@ -73,7 +110,10 @@ for b in "$@"; do
 	run -q --json stats.json $file > out 2> err
 	is "$b: --json" "0 $b" "$? $(grep -o '"tool":"[^"]*"' stats.json | cut -d '"' -f 4)"
 	run -q --progress always $file > out 2> err;    is "$b: --progress" "0 $(cksum < a)" "$? $(cksum < out)"
-	if [ "$shape" != sink ] && [ $terminal = 0 ]; then
+	if [ "$shape" = variants ] && [ "$in" ] && [ $terminal = 0 ]; then
+		script -qec "$t $args $file -O z" /dev/null < /dev/null > out 2>&1
+		is "$b: refuses to write compressed to a terminal" 2 $?
+	elif [ "$shape" != sink ] && [ "$shape" != variants ] && [ $terminal = 0 ]; then
 		script -qec "$t $args $file" /dev/null < /dev/null > out 2>&1
 		is "$b: refuses to write to a terminal" 2 $?
 	else
@@ -84,7 +124,7 @@ for b in "$@"; do
 	if [ "$(size a)" -gt 200000 ]; then is "$b: reader gone" 141 "$st"; else skip "$b: reader gone" "its output fits into a pipe"; fi
 	[ -e "$here/../man/$b.1" ];                     is "$b: has a man page" 0 $?
 
-	if [ "$shape" = source ]; then
+	if [ "$shape" = source ] || [ -z "$in" ]; then
 		skip "$b: pipes, cuts and noise" "reads no stream"
 		continue
 	fi
@@ -105,8 +145,9 @@ for b in "$@"; do
 	: | run > out 2> err;                           is "$b: empty input" 3 $?
 	head -c 4096 /dev/urandom | run > out 2> err;   is "$b: noise" 1 $?
 	echo hello | run > out 2> err;                  is "$b: text" 1 $?
-	grep -q 'not an ovx stream' err;                is "$b: and says what it is" 0 $?
+	grep -qE 'not an ovx stream|neither VCF nor BCF' err; is "$b: and says what it is" 0 $?
 	run missing.ovx > out 2> err;                   is "$b: no such input" 1 $?
+	if [ "$shape" = variants ]; then variants; continue; fi
 	cp "$in" flip.ovx; printf 'x' | dd of=flip.ovx bs=1 seek=$((s - 300)) conv=notrunc 2> /dev/null
 	run -q flip.ovx > out 2> err;                   is "$b: damaged end" 1 $?
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # fixtures.sh BINDIR HELPERDIR DIR CELLS GENES - streams in every state of the line,
-# for the contract and fault tests: small norm scaled pca knn other (.ovx), mtx/, small.obs.tsv
+# for the contract and fault tests: small norm scaled pca knn other (.ovx), mtx/, small.obs.tsv,
+# and variants: ref.fa, calls (.vcf .vcf.gz .bcf)
 set -e
 bin=$1 helper=$2 dir=$3 cells=$4 genes=$5
 PATH=$bin:$PATH
@@ -13,6 +14,10 @@ ovx-hvg -q --n-top 40 norm.ovx | ovx-scale -q -o scaled.ovx
 ovx-pca -q -k 10 scaled.ovx -o pca.ovx
 ovx-knn -q pca.ovx -o knn.ovx
 ovx-dump -p obs/depth small.ovx | sed '1s/depth/score/' > small.obs.tsv
+vx-simulate -q reference --contigs c1:60000,c2:40000 -o ref.fa
+vx-simulate -q wgs -f ref.fa --records 3000 -o calls.vcf
+vx-leftalign -q -f ref.fa calls.vcf -O z -o calls.vcf.gz
+vx-leftalign -q -f ref.fa calls.vcf -O b -o calls.bcf
 mkdir -p mtx
 ovx-dump -p obs small.ovx | sed 1d > mtx/barcodes.tsv
 paste <(ovx-dump -p var/gene_ids small.ovx | sed 1d | cut -f2) <(ovx-dump -p var small.ovx | sed 1d) |

@@ -166,6 +166,99 @@ gz_close(struct gz *z, struct err *e)
 	return e->code;
 }
 
+enum { GUN_START, GUN_INSIDE, GUN_BETWEEN, GUN_PADDING };
+
+int
+gun_open(struct gun *g, struct err *e)
+{
+	z_stream *z;
+	int r;
+
+	memset(g, 0, sizeof *g);
+	if (e->code)
+		return e->code;
+	z = mem_new(z_stream, 1);
+	r = inflateInit2(z, 15 + 16);
+	if (r != Z_OK) {
+		mem_free(z);
+		if (r == Z_MEM_ERROR)
+			mem_oom(1 << 16);
+		return err_set(e, ERR_SYSTEM, "zlib cannot be used: %s", zError(r));
+	}
+	g->z = z;
+	return 0;
+}
+
+/* Bytes between members and behind the last: how many of n are padding.  What else begins there
+ * begins a member. */
+static size_t
+padding(struct gun *g, const uint8_t *in, size_t n, struct err *e)
+{
+	size_t k = 0;
+
+	while (k < n && in[k] == 0)
+		k++;
+	if (k)
+		g->state = GUN_PADDING;
+	if (k < n && (g->state == GUN_PADDING || in[k] != 0x1f))
+		err_set(e, ERR_DATA, "garbage behind the gzip data");
+	else if (k < n)
+		inflateReset(g->z);
+	return k;
+}
+
+int
+gun_push(struct gun *g, const uint8_t *in, size_t n_in, size_t *used, uint8_t *out, size_t room, size_t *made,
+    struct err *e)
+{
+	z_stream *z = g->z;
+
+	*used = *made = 0;
+	while (!e->code && z && *used < n_in && *made < room) {
+		size_t n = n_in - *used < 1u << 30 ? n_in - *used : 1u << 30, k = room - *made < 1u << 30 ? room - *made : 1u << 30;
+		int r;
+
+		if (g->state >= GUN_BETWEEN) {
+			size_t zeros = padding(g, in + *used, n, e);
+
+			*used += zeros;
+			if (zeros || e->code)
+				continue;
+		}
+		g->state = GUN_INSIDE;
+		z->next_in = (Bytef *)(uintptr_t)(in + *used);
+		z->avail_in = (uInt)n;
+		z->next_out = out + *made;
+		z->avail_out = (uInt)k;
+		r = inflate(z, Z_NO_FLUSH);
+		*used += n - z->avail_in;
+		*made += k - z->avail_out;
+		if (r == Z_STREAM_END) {
+			g->state = GUN_BETWEEN;
+			g->n_member++;
+		} else if (r == Z_MEM_ERROR) {
+			mem_oom(1 << 16);
+		} else if (r != Z_OK && r != Z_BUF_ERROR) {
+			err_set(e, ERR_DATA, g->n_member && z->total_in <= 2 ? "garbage behind the gzip data" : "damaged gzip data");
+		}
+	}
+	if (e->code)
+		*used = *made = 0;
+	return e->code;
+}
+
+int
+gun_close(struct gun *g, int at_end, struct err *e)
+{
+	if (g->z && at_end && g->state <= GUN_INSIDE)
+		err_set(e, ERR_CUT, "the gzip data ends in the middle");
+	if (g->z)
+		inflateEnd(g->z);
+	mem_free(g->z);
+	memset(g, 0, sizeof *g);
+	return e->code;
+}
+
 int
 text_int(const char *s, int64_t *v)
 {

@@ -50,6 +50,30 @@ int gz_open(struct gz *z, int fd, const char *name, struct err *e);
 int gz_put(struct gz *z, const void *s, size_t n, struct err *e);
 int gz_close(struct gz *z, struct err *e);
 
+/* Inflates gzip that somebody else reads: bytes are pushed in as they come, from the first one of
+ * the file on.  Any number of members, one behind the other; zeros behind the last one are padding, as
+ * gzip has it, anything else there is ERR_DATA.
+ *
+ *	struct gun g;
+ *	gun_open(&g, e);
+ *	gun_push(&g, in, n_in, &used, out, room, &made, e);     again with what was not used
+ *	gun_close(&g, 1, e);                                    always
+ */
+struct gun {
+	void *z;
+	int state;
+	int64_t n_member;       /* members that ended */
+};
+int gun_open(struct gun *g, struct err *e);
+/* Takes *used <= n_in bytes and makes *made <= room: it stops when either is at its end, and does
+ * something unless n_in or room is 0.  Whoever has pushed the whole file and had
+ * *used == n_in has all of its bytes.  Both are 0 with e set or once that happened. */
+int gun_push(struct gun *g, const uint8_t *in, size_t n_in, size_t *used, uint8_t *out, size_t room, size_t *made,
+    struct err *e);
+/* Frees it; = {0} and a second time are allowed.  at_end: the input is at its end, which is ERR_CUT inside a
+ * member or before the first. */
+int gun_close(struct gun *g, int at_end, struct err *e);
+
 /* A whole number or real in s, all of it; 0 when it is none.  Decimal, "nan" and
  * "inf" are read; leading blanks are not. */
 int text_int(const char *s, int64_t *v);
