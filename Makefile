@@ -134,6 +134,7 @@ check:
 
 bench: all
 	@python=$$(scripts/oracles build/oracles) || python=python3; $$python scripts/bench $(O)/bin $(BENCH)
+	@python3 scripts/bench-vx $(O)/bin
 
 asan ubsan tsan clang debug:
 	$(MAKE) --no-print-directory BUILD=$@ all unit helper
