@@ -40,6 +40,38 @@ rng_hash(const void *p, uint64_t n, uint64_t seed)
 	return mix(h ^ n, 0x8ebc6af09c88c6e3u);
 }
 
+/* 8 bytes, little-endian. */
+static inline uint64_t
+get64(const unsigned char *s)
+{
+	uint64_t w = 0;
+
+	for (int i = 7; i >= 0; i--)
+		w = w << 8 | s[i];
+	return w;
+}
+
+void
+rng_hash2(const void *p, uint64_t n, uint64_t h[2])
+{
+	const unsigned char *s = p;
+	uint64_t a = h[0] ^ 0x9e3779b97f4a7c15u, b = h[1] ^ 0x9e3779b97f4a7c15u, w, left = n;
+
+	/* Each chain waits for its own product; two of them wait at once. */
+	for (; left >= 8; left -= 8, s += 8) {
+		w = get64(s);
+		a = mix(a ^ w, 0xd6e8feb86659fd93u);
+		b = mix(b ^ w, 0xd6e8feb86659fd93u);
+	}
+	w = 0;
+	for (uint64_t i = left; i-- > 0; )
+		w = w << 8 | s[i];
+	a = mix(a ^ w ^ 0xa0761d6478bd642fu, 0xe7037ed1a0b428dbu);
+	b = mix(b ^ w ^ 0xa0761d6478bd642fu, 0xe7037ed1a0b428dbu);
+	h[0] = mix(a ^ n, 0x8ebc6af09c88c6e3u);
+	h[1] = mix(b ^ n, 0x8ebc6af09c88c6e3u);
+}
+
 struct rng
 rng_make(uint64_t seed, enum rng_purpose purpose, uint64_t key)
 {

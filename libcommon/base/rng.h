@@ -19,7 +19,7 @@
 enum rng_purpose {
 	RNG_TEST, RNG_SIMULATE_GENE, RNG_SIMULATE_CELL, RNG_HARMONY, RNG_KMEANS,
 	RNG_KNN, RNG_MDE_START, RNG_MDE_EDGE, RNG_LEIDEN, RNG_RECALL, RNG_SIMULATE_TYPE,
-	RNG_SIMULATE_BASE, RNG_SIMULATE_SITE
+	RNG_SIMULATE_BASE, RNG_SIMULATE_SITE, RNG_DOUBLET
 };
 
 struct rng {
@@ -52,5 +52,7 @@ void rng_shuffle(struct rng *r, int32_t *p, int64_t n);
 /* 64-bit hash of n bytes (mixes 8 bytes at a time by a 128-bit product); equal
  * on every machine.  Not for hostile keys. */
 uint64_t rng_hash(const void *p, uint64_t n, uint64_t seed);
+/* Two of them, of seeds h[0] and h[1], in little more than the time of one: h[i] = rng_hash(p, n, h[i]). */
+void rng_hash2(const void *p, uint64_t n, uint64_t h[2]);
 
 #endif

@@ -78,8 +78,9 @@ second_width(const struct head *h, const struct block *b)
 static void
 hash_raw(const void *raw, int64_t n, uint64_t out[2])
 {
-	out[0] = rng_hash(raw, (uint64_t)n, 1);
-	out[1] = rng_hash(raw, (uint64_t)n, 2);
+	out[0] = 1;
+	out[1] = 2;
+	rng_hash2(raw, (uint64_t)n, out);
 }
 
 void
@@ -162,12 +163,11 @@ hash_csr(const struct csr *m, uint64_t out[2])
 {
 	int64_t n = m->ptr[m->n_row];
 
-	for (int i = 0; i < 2; i++) {
-		uint64_t h = rng_hash(m->ptr, (uint64_t)(m->n_row + 1) * 8, (uint64_t)i + 1);
-
-		h = rng_hash(m->col, (uint64_t)n * 4, h);
-		out[i] = rng_hash(m->val, (uint64_t)n * 8, h);
-	}
+	out[0] = 1;
+	out[1] = 2;
+	rng_hash2(m->ptr, (uint64_t)(m->n_row + 1) * 8, out);
+	rng_hash2(m->col, (uint64_t)n * 4, out);
+	rng_hash2(m->val, (uint64_t)n * 8, out);
 }
 
 /* Rows of m as a raw payload of counts, columns and values. */

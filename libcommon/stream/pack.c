@@ -1,38 +1,13 @@
-/* pack - see pack.h.  Encoder and decoder stand in one file, beyond 600 lines, because each
- * line of one mirrors a line of the other. */
+/* pack - see pack.h: encoding, and decoding but for the rows (pack_rows.c) */
 #include "stream/pack.h"
 
 #include <string.h>
 #include "base/mem.h"
-#include "stream/wire.h"
+#include "stream/pack_impl.h"
 
 #define VERSION 1
-#define CHUNK 64        /* columns; bands are made of whole chunks */
-#define MAX_WIDTH 24
-#define PAD 8
-#define SPARE 4
-#define SLACK 64        /* elements that decoding may write behind the last one */
 #define VARINT 10       /* bytes at most */
-#define TAKE 56         /* bits that an 8-byte load at any bit gives for sure */
-
-/* First values of the levels behind the plane. */
-#define FROM_TWO 2
-#define FROM_NIBBLE 5
-#define FROM_BYTE 20
-#define FROM_WORD 275
-
-enum { S_BITMAP, S_HIGH, S_LOW, S_PLANE, S_TWO, S_NIBBLE, S_BYTE, S_WORD, N_STREAM };
-
-/* Band w holds the chunks first[w] .. first[w + 1] - 1. */
-struct bands {
-	int64_t first[MAX_WIDTH + 2];
-	int64_t bucket[MAX_WIDTH + 2];  /* number of the first bucket; [MAX_WIDTH + 1]: all */
-};
-
-struct layout {
-	struct bands b;
-	uint64_t bits[N_STREAM];
-};
+#define SPARE 4         /* elements that get_level looks at too early */
 
 static int64_t
 chunks_of(int64_t n_col)
@@ -332,13 +307,6 @@ get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
 	return NULL;
 }
 
-/* 56 or more bits of a stream from bit at on. */
-static inline uint64_t
-get_bits(const uint8_t *p, uint64_t at)
-{
-	return wire_get64(p + (at >> 3)) >> (at & 7);
-}
-
 /* What the head says of the next row; NULL when it cannot be. */
 static const uint8_t *
 get_row_stats(const uint8_t *p, const uint8_t *end, uint64_t *nnz, uint64_t *sum, uint64_t *max)
@@ -377,15 +345,6 @@ pack_row_stats(const uint8_t *src, size_t len, int64_t n_row, int64_t *nnz, uint
 	}
 	return 0;
 }
-
-struct reader {
-	const uint8_t *stream[N_STREAM];
-	struct layout l;
-	uint64_t at[N_STREAM];  /* bits used */
-	uint64_t most;          /* columns: n_col */
-	uint32_t *big;          /* the values behind the set bits of the plane, in order */
-	int64_t n_big, at_big;
-};
 
 /* Rows' statistics, bands and lengths: everything that the memory to be taken
  * depends on is checked here against the bytes there are.  ptr [n_row + 1] and the
@@ -437,64 +396,6 @@ get_head(const uint8_t *src, size_t len, int64_t n_row, int64_t n_col, struct re
 	    (uint64_t)r->l.b.bucket[MAX_WIDTH + 1] > r->l.bits[S_HIGH] / v))
 		return damaged(e);
 	return 0;
-}
-
-/* Columns of a row from the bitmap: returns how many; stops when they are more than n, the last
- * word having room in SLACK. */
-static int64_t
-get_bitmap(struct reader *r, int32_t *col, int64_t n)
-{
-	const uint8_t *p = r->stream[S_BITMAP] + r->at[S_BITMAP] / 8;
-	int64_t k = 0, words = r->l.b.first[1];
-
-	r->at[S_BITMAP] += (uint64_t)words * CHUNK;
-	for (int64_t w = 0; w < words && k <= n; w++)
-		for (uint64_t bits = wire_get64(p + 8 * w); bits; bits &= bits - 1)
-			col[k++] = (int32_t)(w * 64 + __builtin_ctzll(bits));
-	return k;
-}
-
-/* n columns of a row from the buckets, rising behind last; 0 when that is not what is there.  Entry
- * k at bit i of the row's part of high is in bucket i - k. */
-static int
-get_buckets(struct reader *r, int32_t *col, int64_t n, int64_t last)
-{
-	const struct bands *b = &r->l.b;
-	const uint8_t *low = r->stream[S_LOW];
-	uint64_t at = r->at[S_HIGH], end = at + (uint64_t)(b->bucket[MAX_WIDTH + 1] + n);
-	uint64_t low_at = r->at[S_LOW], low_end = r->l.bits[S_LOW];
-	int64_t q = 0, base = 0, stop = 0, size = 1, rising = -1;
-	int32_t *to = col;
-	int w = 0;
-
-	if (end > r->l.bits[S_HIGH])
-		return 0;
-	for (; at < end && to - col <= n; at += TAKE, q += TAKE) {
-		uint64_t bits = get_bits(r->stream[S_HIGH], at);
-
-		bits &= (1ull << (end - at < TAKE ? end - at : TAKE)) - 1;
-		for (; bits; bits &= bits - 1, q--) {
-			int64_t i = q + __builtin_ctzll(bits), c;
-
-			while (i >= stop) {
-				if (w == MAX_WIDTH)
-					return 0;
-				stop = b->bucket[++w + 1];
-				size = 1ll << w;
-				base = b->first[w] * CHUNK - b->bucket[w] * size;
-			}
-			if (low_at > low_end)
-				return 0;
-			c = base + i * size + (int64_t)(get_bits(low, low_at) & (uint64_t)(size - 1));
-			low_at += (uint64_t)w;
-			rising &= last - c;     /* stays negative */
-			last = c;
-			*to++ = (int32_t)c;
-		}
-	}
-	r->at[S_HIGH] = end;
-	r->at[S_LOW] = low_at;
-	return to - col == n && rising < 0 && last < (int64_t)r->most;
 }
 
 /* n elements of k bits of a stream to x; one of all ones stands for the next of more,
@@ -561,55 +462,6 @@ get_big(struct reader *r)
 	return good;
 }
 
-#define ONES_8 1, 1, 1, 1, 1, 1, 1, 1
-static const double ones[TAKE] = { ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8, ONES_8 };
-
-/* The n values of a row (SLACK behind them is written to); checks their sum and maximum. */
-static int
-get_values(struct reader *r, double *val, int64_t n, uint64_t sum, uint32_t max)
-{
-	uint64_t at = r->at[S_PLANE], got = (uint64_t)n;
-	const uint32_t *big = r->big;
-	int64_t b = r->at_big, left = r->n_big;
-	uint32_t most = n > 0;
-
-	for (int64_t k = 0; k < n; k += TAKE) {
-		uint64_t bits = get_bits(r->stream[S_PLANE], at + (uint64_t)k);
-
-		memcpy(val + k, ones, sizeof ones);
-		bits &= (1ull << (n - k < TAKE ? n - k : TAKE)) - 1;
-		for (; bits; bits &= bits - 1) {
-			uint32_t x;
-
-			if (b == left)
-				return 0;
-			x = big[b++];
-			got += x - 1;
-			most = x > most ? x : most;
-			val[k + __builtin_ctzll(bits)] = (double)x;
-		}
-	}
-	r->at[S_PLANE] += (uint64_t)n;
-	r->at_big = b;
-	return got == sum && most == max;
-}
-
-static int
-get_rows(struct reader *r, struct csr *m, const uint64_t *sum, const uint32_t *max)
-{
-	for (int64_t i = 0; i < m->n_row; i++) {
-		int64_t n = m->ptr[i + 1] - m->ptr[i], k;
-		int32_t *col = m->col + m->ptr[i];
-
-		k = get_bitmap(r, col, n);
-		if (k > n || !get_buckets(r, col + k, n - k, k > 0 ? col[k - 1] : -1) ||
-		    !get_values(r, m->val + m->ptr[i], n, sum[i], max[i]))
-			return 0;
-	}
-	return r->at[S_BITMAP] == r->l.bits[S_BITMAP] && r->at[S_HIGH] == r->l.bits[S_HIGH] &&
-		r->at[S_LOW] == r->l.bits[S_LOW] && r->at_big == r->n_big;
-}
-
 int
 pack_decode(const uint8_t *src, size_t len, int64_t n_row, int64_t n_col, struct csr *m, struct err *e)
 {
@@ -630,7 +482,7 @@ pack_decode(const uint8_t *src, size_t len, int64_t n_row, int64_t n_col, struct
 	m->n_col = n_col;
 	if (!get_head(src, len, n_row, n_col, &r, m, sum, max, e)) {
 		csr_reserve(m, n_row, m->ptr[n_row] + SLACK);
-		if (!get_big(&r) || !get_rows(&r, m, sum, max))
+		if (!get_big(&r) || !pack_rows(&r, m, sum, max))
 			damaged(e);
 		mem_free(r.big);
 	}

@@ -29,6 +29,13 @@ random_numbers(void)
 	ok(fabs(g / 1e5 - 2.5) < 0.03, "gamma mean");
 	ok(fabs((double)p / 1e5 - 3.5) < 0.03 && fabs((double)big / 1e5 - 50) < 0.15, "poisson means");
 	is_i64((int64_t)(rng_hash("abc", 3, 0) != rng_hash("abd", 3, 0)), 1, "hash tells strings apart");
+	{
+		uint64_t h[2] = { 5, 9 };
+		const char *text = "two hashes at once are the two";
+
+		rng_hash2(text, 30, h);
+		ok(h[0] == rng_hash(text, 30, 5) && h[1] == rng_hash(text, 30, 9), "two hashes at once are the same two");
+	}
 }
 
 static void

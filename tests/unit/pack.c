@@ -193,14 +193,18 @@ test_noise(int64_t n_row, int64_t n_col, int kind, int rounds)
 	mem_free(p.b);
 }
 
-int
-main(void)
+/* Everything, with one of the decoder's codes. */
+static void
+all(const char *code)
 {
 	struct rng r = rng_make(5, RNG_TEST, 8);
 	struct csr out = {0};
 	struct err e = {0};
 	uint8_t noise[300];
 	int taken = 0;
+
+	setenv("OVX_CPU", code, 1);
+	printf("# %s\n", code);
 
 	round_trip(512, 3000, 0, "like genes");
 	round_trip(100, 257, 1, "full");
@@ -229,5 +233,13 @@ main(void)
 	ok(taken == 0, "pure noise does no harm");
 	ok(pack_row_stats(noise, 0, 1, NULL, NULL, NULL, &e) == ERR_DATA, "nothing is no head");
 	csr_clear(&out);
+}
+
+int
+main(void)
+{
+	all("portable");
+	all("avx2");           /* where the CPU has them; else plain again */
+	all("avx512");
 	return done();
 }
