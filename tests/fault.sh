@@ -14,34 +14,59 @@ n=0 failed=0
 cd "$work/f" || exit 1
 export TMPDIR=$work ASAN_OPTIONS=detect_leaks=1:exitcode=99 UBSAN_OPTIONS=halt_on_error=1:exitcode=98
 
+# The calls of one kind fail; uses b, opts, file, out.
+fail() {
+	local kind=$1 i=1 step=1 tried=0 bad= st
+	while :; do
+		rm -f named* fresh.fa.fai
+		env OVX_FAIL_$kind=$i "$bin/$b" $opts -q -@ 1 -o $out $file > out 2> err
+		st=$?
+		tried=$((tried + 1))
+		[ $st = 0 ] && break
+		case $st in 1 | 3 | 137) ;; *) bad="$kind $i: exit $st"; break ;; esac
+		[ -z "$(ls named* 2> /dev/null)" ] || { bad="$kind $i: a file was left"; break; }
+		[ $i -lt 200000 ] || { bad="$kind: never passes"; break; }
+		i=$((i + step))
+		[ "$FULL" ] || step=$((step + (i > 8 ? i / 4 : 0)))
+	done
+	rm -f named*
+	n=$((n + 1))
+	if [ -z "$bad" ]; then
+		echo "ok $n - $b $opts: failing ${kind}s, $tried tried"
+	else
+		failed=$((failed + 1))
+		echo "not ok $n - $b $opts $file: $bad"
+		sed 's/^/# /' err | head -n 20
+	fi
+}
+
 [ $# -gt 0 ] || set -- $(cd "$bin" && ls)
 for b in "$@"; do
 	info=$("$bin/$b" --dump contract)
 	field() { printf '%s\n' "$info" | awk -F '\t' -v k="$1" '$1 == k { print $2 }'; }
 	shape=$(field shape) fixture=$(field fixture) args=$(field args)
-	case $shape in source) file=$fixture ;; *) file=$fixture.ovx ;; esac
-	for kind in MALLOC READ WRITE; do
-		i=1 step=1 tried=0 bad=
-		while :; do
-			env OVX_FAIL_$kind=$i "$bin/$b" $args -q -@ 1 -o named $file > out 2> err
-			st=$?
-			tried=$((tried + 1))
-			[ $st = 0 ] && break
-			case $st in 1 | 3 | 137) ;; *) bad="$kind $i: exit $st"; break ;; esac
-			[ -z "$(ls named* 2> /dev/null)" ] || { bad="$kind $i: a file was left"; break; }
-			[ $i -lt 200000 ] || { bad="$kind: never passes"; break; }
-			i=$((i + step))
-			[ "$FULL" ] || step=$((step + (i > 8 ? i / 4 : 0)))
-		done
-		rm -f named*
-		n=$((n + 1))
-		if [ -z "$bad" ]; then
-			echo "ok $n - $b: failing ${kind}s, $tried tried"
+	# runs: options, input, output
+	sets=("$args|$fixture.ovx|named")
+	case $shape in
+	source) sets=("$args|$fixture|named") ;;
+	variants)
+		sets=("$args|$fixture|named")
+		if [ "$fixture" ]; then
+			cp ref.fa fresh.fa
+			sets+=("-f fresh.fa -m split|calls.vcf.gz|named.vcf.gz" "$args --dedup exact -W|calls.bcf|named.bcf"
+			    "$args --guard --old-tag WAS|calls.vcf.gz|named.bcf" "$args -m split --old-tag WAS -W|calls.bcf|named.vcf.gz"
+			    "$args -m split -O u|calls.bcf|named" "$args -r c1:5000-40000|calls.vcf.gz|named")
+			"$bin/$b" $args -q -W calls.vcf -o calls.vcf.gz
 		else
-			failed=$((failed + 1))
-			echo "not ok $n - $b: $bad"
-			sed 's/^/# /' err | head -n 20
+			sets+=("wgs -f ref.fa --records 200 --truth named.truth||named" "cohort -f ref.fa --records 100 --samples 5||named")
 		fi
+		;;
+	esac
+	for set in "${sets[@]}"; do
+		IFS='|' read -r opts file out <<< "$set"
+		for kind in MALLOC READ WRITE; do
+			fail $kind
+		done
 	done
 done
 echo "1..$n"

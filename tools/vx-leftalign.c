@@ -63,6 +63,7 @@ check(void)
 /* Chunks in flight, with what is known of their records. */
 #define CHUNK_COST (5 << 18)
 #define ROOM_LEAST (8 << 20)
+#define ROOM_MORE (24 << 20)
 #define GZ_COST (20 << 20)
 
 /* Threads when nobody says: those of the seed's tiers, by memory that may be used. */
@@ -177,7 +178,7 @@ warnings(const struct flow *f, const struct fasta *ref)
 {
 	const struct chunk_stats *s = &f->stats;
 	struct str t = {0};
-	int missing = 0;
+	int missing = 0, unknown = 0;
 
 	for (int i = 0; i < s->n_named; i++)
 		app_warn("%s", s->named[i]);
@@ -190,6 +191,8 @@ warnings(const struct flow *f, const struct fasta *ref)
 
 		if (c >= 0)
 			length = hts_contig_length(f->head, c);
+		else if (f->head && unknown++ == 0)
+			app_warn("contig %s is not declared in the header; BCF and indexes need that", name);
 		if (fasta_find(ref, name, n) < 0 && fasta_alias(ref, name, n, length) < 0 && missing++ < 10)
 			app_warn("contig %s is not in the reference: its records pass unchanged", name);
 	}
@@ -205,6 +208,8 @@ warnings(const struct flow *f, const struct fasta *ref)
 /* --- the run ------------------------------------------------------------------ */
 
 static struct scan *scans;
+static struct hts_index *made;          /* -W: the index, and where the last record ends */
+static uint64_t made_end;
 
 static int
 look(void *ctx, struct chunk *c, int worker, struct err *e)
@@ -246,7 +251,7 @@ seek_regions(struct flow *f, const struct region *r, const char *path)
 		return;
 	for (int64_t i = 0; i < r->n; i++)
 		hts_lookup_add(l, strs_get(&r->names, r->span[i].contig), r->span[i].beg > 0 ? r->span[i].beg - 1 : 0,
-		    r->span[i].end < INT32_MAX ? r->span[i].end : INT32_MAX, &span, &n);
+		    r->span[i].end < (int64_t)1 << 40 ? r->span[i].end : (int64_t)1 << 40, &span, &n);
 	source_only(&f->in, (const struct source_span *)span, n);
 	mem_free(span);
 	hts_lookup_free(l);
@@ -254,7 +259,7 @@ seek_regions(struct flow *f, const struct region *r, const char *path)
 
 /* The whole work between open files. */
 static int
-align(struct app *a, struct flow *f, struct scan_opts *so, enum flow_type t, int level, struct err *e)
+align(struct app *a, struct flow *f, struct scan_opts *so, enum flow_type t, int level, int64_t room, struct err *e)
 {
 	const struct chunk_stats *s = &f->stats;
 	int n = par_n(a->par);
@@ -266,7 +271,10 @@ align(struct app *a, struct flow *f, struct scan_opts *so, enum flow_type t, int
 	if (e->code || flow_start(f, a->out.fd, t, level < 0 ? 4 : level, level < 0, e))
 		return e->code;
 	if (o.index)
-		f->out.index = hts_index(f->head, f->out_bcf, !o.tbi, drain_offset(&f->out), e);
+		made = f->out.index = hts_index(f->head, f->out_bcf, !o.tbi, drain_offset(&f->out), e);
+	f->order.room = room;
+	/* One record alone costs several times its bytes: as read, as looked at, as converted, as written. */
+	f->in.long_most = a->memory / 16 < f->in.long_most ? a->memory / 16 : f->in.long_most;
 	f->order.window = o.window;
 	f->order.unsorted = so->unsorted;
 	f->order.dedup = o.dedup != NULL;
@@ -302,14 +310,35 @@ align(struct app *a, struct flow *f, struct scan_opts *so, enum flow_type t, int
 		app_say(a, "%lld more by splitting", (long long)s->split);
 	if (s->dropped)
 		app_say(a, "%lld dropped", (long long)s->dropped);
-	app_say(a, "%d thread%s", n, n > 1 ? "s" : "");
-	if (o.index) {
-		drain_end_block(&f->out);
-		drain_flush(&f->out, e);
-		hts_index_write(f->out.index, drain_offset(&f->out), a->out_path, e);
-		hts_index_free(f->out.index);
-	}
+	app_say(a, "%d thread%s, blocks of %d KB%s", n, n > 1 ? "s" : "", CHUNK_BYTES >> 10, fasta_mapped(so->ref) ? "" : ", reference by windows");
+	drain_flush(&f->out, e);
+	made_end = drain_offset(&f->out);
 	return e->code;
+}
+
+/* Out of memory: the index does not stay as a part. */
+static void (*oom_before)(size_t);
+
+static void
+oom_drop(size_t bytes)
+{
+	if (made)
+		hts_index_drop(made);
+	oom_before(bytes);
+}
+
+/* The index gets its name once the output has its own: neither stands there without the other. */
+static void
+put_index(struct app *a, struct err *e)
+{
+	oom_before = mem_oom;
+	mem_oom = oom_drop;
+	if (made && !e->code && !hts_index_write(made, made_end, a->out_path, e)) {
+		outfile_commit(&a->out, e);
+		hts_index_commit(made, e);
+	}
+	mem_oom = oom_before;
+	hts_index_free(made);
 }
 
 static int
@@ -323,7 +352,7 @@ run(struct app *a, struct err *e)
 	struct plan p = {0};
 	int level;
 	enum flow_type t = flow_type(o.type, a->out_path, &level, e);
-	int64_t spare;
+	int64_t spare, room;
 
 	if (a->n_arg > 1)
 		return err_set(e, ERR_USAGE, "one input at a time; join files first (bcftools concat)");
@@ -335,14 +364,18 @@ run(struct app *a, struct err *e)
 		return err_set(e, ERR_USAGE, "-W: only .vcf.gz and BCF can be indexed; name the output so, or give -O z or -O b");
 	plan(a, &p, e);
 	spare = a->memory - p.memory - (16 << 20) - a->threads * (int64_t)(1 << 20);
-	so.ref = e->code ? NULL : fasta_open(o.ref, spare > 0 ? spare : 0, e);
+	/* What is over goes half to records that are held back, up to 32 MB of them, and to the map of the reference. */
+	spare = spare > 0 ? spare : 0;
+	room = ROOM_LEAST + (spare / 2 < ROOM_MORE ? spare / 2 : ROOM_MORE);
+	so.ref = e->code ? NULL : fasta_open(o.ref, spare - (room - ROOM_LEAST), e);
 	if (!e->code && *fasta_note(so.ref))
 		app_info("%s", fasta_note(so.ref));
 	if (!e->code && !read_regions(&region, e) && region.n)
 		so.region = &region;
 	if (!e->code && !flow_open(&f, a->n_arg ? a->arg[0] : NULL, a->par, t == FLOW_BCF || t == FLOW_UBCF || o.index || so.split, e))
-		align(a, &f, &so, t, level, e);
+		align(a, &f, &so, t, level, room, e);
 	flow_close(&f, e);
+	put_index(a, e);
 	region_clear(&region);
 	fasta_close(so.ref);
 	return e->code;

@@ -4,6 +4,7 @@
  * var/vsim's.
  */
 #include <string.h>
+#include <unistd.h>
 #include "app/app.h"
 #include "base/mem.h"
 #include "var/fasta.h"
@@ -96,7 +97,8 @@ release(struct app *a, struct held *h, int64_t *n, int64_t before, struct err *e
 		app_put(a, h[k].line.s, h[k].line.n, e);
 		str_clear(&h[k++].line);
 	}
-	memmove(h, h + k, (size_t)(*n - k) * sizeof *h);
+	if (k)
+		memmove(h, h + k, (size_t)(*n - k) * sizeof *h);
 	*n -= k;
 }
 
@@ -182,8 +184,16 @@ run(struct app *a, struct err *e)
 		outfile_open(&truth, o.truth, e);
 	if (!e->code)
 		calls(a, &v, &truth, e);
-	if (o.truth && truth.fd >= 0)
-		outfile_commit(&truth, e);
+	if (o.truth && truth.fd >= 0) {
+		/* Both files get their names, or none. */
+		if (!e->code && a->text.n)
+			file_write(a->out.fd, a->text.s, a->text.n, e);
+		a->text.n = 0;
+		if (outfile_commit(&a->out, e))
+			outfile_commit(&truth, e);
+		else if (outfile_commit(&truth, e) && a->out_path)
+			unlink(a->out_path);
+	}
 	vsim_close(&v);
 	fasta_close(v.ref);
 	return e->code;

@@ -19,7 +19,7 @@
 #define CHUNK_BYTES (256 << 10)         /* bytes read for one */
 #define CHUNK_HEAD (64 << 10)           /* room in front for the rest of the chunk before */
 #define CHUNK_PAD 64                    /* bytes behind the data that may be read */
-#define CHUNK_LONG (16 << 20)           /* a line that passes this comes in pieces */
+#define CHUNK_LONG (4 << 20)            /* a line that passes this comes in pieces */
 
 enum chunk_flags { CHUNK_OPEN = 1, CHUNK_MORE = 2 };
 
@@ -91,7 +91,7 @@ struct chunk {
 
 	/* the orderer's */
 	struct chunk *next;
-	int64_t file_at;                /* >= 0: data is in the spool from there on */
+	int64_t file_at;                /* >= 0: it is in the spool from there on, and in memory only if mem is set */
 };
 
 void chunk_clear(struct chunk *c);      /* forgets content, keeps memory */

@@ -173,6 +173,17 @@ block_of(const struct chunk *c, int64_t x)
 	return lo > 0 && x < c->block[lo - 1].at + c->block[lo - 1].n ? &c->block[lo - 1] : NULL;
 }
 
+/* Where the next block behind x begins, at most b: bytes up to there are of a block that is no longer at hand.  What follows does not depend on how
+ * spans are cut. */
+static int64_t
+next_block(const struct chunk *c, int64_t x, int64_t b)
+{
+	for (int64_t i = 0; i < c->n_block; i++)
+		if (c->block[i].at > x)
+			return c->block[i].at < b ? c->block[i].at : b;
+	return b;
+}
+
 static void
 span_bgzf(struct drain *k, const struct chunk *c, size_t from, size_t to)
 {
@@ -198,7 +209,7 @@ span_bgzf(struct drain *k, const struct chunk *c, size_t from, size_t to)
 			continue;
 		}
 		t = block_of(c, a);
-		n = t && t->at + t->n < b ? t->at + t->n - a : b - a;
+		n = (!t ? next_block(c, a, b) : t->at + t->n < b ? t->at + t->n : b) - a;
 		if (!t || t->at != a) {
 			add_plain(k, p, (size_t)n);
 		} else if (n == t->n) {

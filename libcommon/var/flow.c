@@ -82,9 +82,38 @@ flow_header_add(struct flow *f, const char *lines, struct err *e)
 			str_clear(&one);
 			p += n + (p[n] == '\n');
 		}
+		if (f->head)
+			hts_head_sync(f->head, e);
 	}
 	str_clear(&t);
 	return e->code;
+}
+
+/* Numbers that only a BCF header has, IDX=n behind a comma, are left out of text. */
+static void
+without_idx(const struct str *from, struct str *to)
+{
+	const char *p = from->s, *end = p + from->n, *start = p;
+	int quoted = 0;
+
+	for (; p < end; p++) {
+		const char *q = p + 5;
+
+		if (*p == '"')
+			quoted = !quoted;
+		if (*p == '\n')
+			quoted = 0;
+		if (*p != ',' || quoted || end - p < 6 || memcmp(p, ",IDX=", 5))
+			continue;
+		while (q < end && *q >= '0' && *q <= '9')
+			q++;
+		if (q == p + 5 || q == end || (*q != '>' && *q != ','))
+			continue;
+		str_addn(to, start, (size_t)(p - start));
+		start = q;
+		p = q - 1;
+	}
+	str_addn(to, start, (size_t)(end - start));
 }
 
 int
@@ -109,6 +138,8 @@ flow_start(struct flow *f, int fd, enum flow_type t, int level, int reuse, struc
 	}
 	if (f->out_bcf)
 		hts_head_bcf(f->head, &head, e);
+	else if (f->in.bcf)
+		without_idx(&f->in.header, &head);
 	else
 		str_addn(&head, f->in.header.s, f->in.header.n);
 	if (!e->code)

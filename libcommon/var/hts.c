@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <htslib/hts.h>
 #include <htslib/kstring.h>
@@ -83,8 +84,16 @@ hts_head_contig(struct hts_head *h, const char *name, int64_t length, struct err
 int
 hts_head_line(struct hts_head *h, const char *line, struct err *e)
 {
-	if (!e->code && (bcf_hdr_append(h->h, line) < 0 || bcf_hdr_sync(h->h) < 0))
+	if (!e->code && bcf_hdr_append(h->h, line) < 0)
 		err_set(e, ERR_DATA, "the header does not take the line %s", line);
+	return e->code;
+}
+
+int
+hts_head_sync(struct hts_head *h, struct err *e)
+{
+	if (!e->code && bcf_hdr_sync(h->h) < 0)
+		err_set(e, ERR_DATA, "the header does not take more lines");
 	return e->code;
 }
 
@@ -245,10 +254,17 @@ hts_put(const bcf1_t *b, struct str *out)
 int
 hts_to_bcf(struct hts_conv *c, const char *line, size_t n, struct str *out, struct err *e)
 {
-	int bad;
+	int bad, tabs = 0;
 
 	if (n && line[n - 1] == '\r')
 		n--;
+	if (memchr(line, 0, n))
+		return err_set(e, ERR_DATA, "a NUL byte among the records: the input is damaged");
+	/* htslib takes a line that ends early, and makes a record of it that it cannot read. */
+	for (const char *p = line; tabs < 7 && (p = memchr(p, '\t', n - (size_t)(p - line))); p++)
+		tabs++;
+	if (tabs < 7)
+		return err_set(e, ERR_DATA, "not a VCF record (it ends before INFO): '%.*s'", (int)(n < 60 ? n : 60), line);
 	c->line.l = 0;
 	if (kputsn(line, n, &c->line) < 0)
 		mem_oom(n);
@@ -261,6 +277,8 @@ hts_to_bcf(struct hts_conv *c, const char *line, size_t n, struct str *out, stru
 		    c->h->id[BCF_DT_CTG][c->n_contig].key);
 	if (bad || c->rec->errcode)
 		return err_set(e, ERR_DATA, "not a VCF record that BCF can hold: '%.*s'", (int)(n < 60 ? n : 60), line);
+	if (c->rec->pos > INT32_MAX - 1 || c->rec->rlen > INT32_MAX || c->rec->pos + c->rec->rlen > INT32_MAX)
+		return err_set(e, ERR_DATA, "position %lld is beyond what BCF can hold; write VCF", (long long)c->rec->pos + 1);
 	hts_put(c->rec, out);
 	return 0;
 }
@@ -321,7 +339,7 @@ hts_typed(const uint8_t *p, const uint8_t *end, const uint8_t **s, size_t *n)
 			return NULL;
 		int_type = *p++ & 15;
 		width = int_type == 1 ? 1 : int_type == 2 ? 2 : int_type == 3 ? 4 : 0;
-		if (!width || end - p < width)
+		if (!width || end - p < width || p[width - 1] & 128)    /* none is negative */
 			return NULL;
 		k = width == 1 ? p[0] : width == 2 ? (size_t)p[0] | (size_t)p[1] << 8 : le32(p);
 		p += width;
@@ -366,6 +384,8 @@ struct hts_index {
 	int bcf, csi;
 	const struct hts_head *h;
 	struct strs names;
+	struct map find;                /* names in the index; keys are its own */
+	struct str name, temp;          /* of the file, and as long as it is not whole */
 };
 
 struct hts_index *
@@ -377,9 +397,13 @@ hts_index(const struct hts_head *h, int bcf, int csi, uint64_t offset0, struct e
 
 	if (e->code)
 		return NULL;
-	for (int i = 0; i < n; i++)
-		if (hts_contig_length(h, i) > most)
-			most = hts_contig_length(h, i);
+	for (int i = 0; i < n; i++) {
+		int64_t length = hts_contig_length(h, i);
+
+		if (length < 0 && most < (int64_t)1 << 29)
+			most = (int64_t)1 << 29;        /* who knows: what a .tbi can do */
+		most = length > most ? length : most;
+	}
 	if (csi) {
 		most = most ? most + 256 : (int64_t)1 << 31;
 		for (levels = 0; (int64_t)1 << (14 + 3 * levels) < most; levels++)
@@ -403,9 +427,9 @@ hts_index_contig(struct hts_index *x, const char *name)
 {
 	if (x->bcf)
 		return hts_contig(x->h, name);
-	for (int64_t i = 0; i < x->names.n; i++)
-		if (strcmp(strs_get(&x->names, i), name) == 0)
-			return (int)i;
+	if (map_get(&x->find, name) >= 0)
+		return (int)map_get(&x->find, name);
+	map_put(&x->find, mem_strdup(name), x->names.n);
 	strs_add(&x->names, name, strlen(name));
 	return (int)x->names.n - 1;
 }
@@ -441,20 +465,32 @@ set_meta(struct hts_index *x)
 int
 hts_index_write(struct hts_index *x, uint64_t offset, const char *path, struct err *e)
 {
-	struct str name = {0}, temp = {0};
-
 	if (e->code)
 		return e->code;
-	str_addf(&name, "%s.%s", path, x->csi ? "csi" : "tbi");
-	str_addf(&temp, "%s.%s.part", path, x->csi ? "csi" : "tbi");
+	str_addf(&x->name, "%s.%s", path, x->csi ? "csi" : "tbi");
+	str_addf(&x->temp, "%s.part", x->name.s);
 	if (hts_idx_finish(x->idx, offset) < 0 || (!x->bcf && set_meta(x) < 0) ||
-	    hts_idx_save_as(x->idx, NULL, temp.s, x->csi ? HTS_FMT_CSI : HTS_FMT_TBI) < 0 || rename(temp.s, name.s) != 0) {
-		err_errno(e, "%s", name.s);
-		unlink(temp.s);
-	}
-	str_clear(&name);
-	str_clear(&temp);
+	    hts_idx_save_as(x->idx, NULL, x->temp.s, x->csi ? HTS_FMT_CSI : HTS_FMT_TBI) < 0)
+		err_errno(e, "%s", x->temp.s);
+	if (e->code)
+		unlink(x->temp.s);
 	return e->code;
+}
+
+int
+hts_index_commit(struct hts_index *x, struct err *e)
+{
+	if (!e->code && rename(x->temp.s, x->name.s))
+		err_errno(e, "%s", x->name.s);
+	hts_index_drop(x);
+	return e->code;
+}
+
+void
+hts_index_drop(const struct hts_index *x)
+{
+	if (x->temp.s)
+		unlink(x->temp.s);
 }
 
 void
@@ -464,6 +500,11 @@ hts_index_free(struct hts_index *x)
 		return;
 	hts_idx_destroy(x->idx);
 	strs_clear(&x->names);
+	for (int64_t i = 0; i < x->find.cap; i++)
+		mem_free((void *)(uintptr_t)x->find.key[i]);
+	map_clear(&x->find);
+	str_clear(&x->name);
+	str_clear(&x->temp);
 	mem_free(x);
 }
 
@@ -478,14 +519,29 @@ struct hts_lookup {
 struct hts_lookup *
 hts_lookup(const char *path, int bcf, const struct hts_head *h)
 {
-	struct hts_lookup *l = mem_new(struct hts_lookup, 1);
+	struct hts_lookup *l;
+	struct stat file, index;
+	struct str name = {0};
 
+	str_addf(&name, "%s.csi", path);
+	if (!bcf && stat(name.s, &index)) {
+		name.n = 0;
+		str_addf(&name, "%s.tbi", path);
+	}
+	/* One that is older belongs to what the file was before. */
+	if (stat(path, &file) || stat(name.s, &index) || index.st_mtim.tv_sec < file.st_mtim.tv_sec ||
+	    (index.st_mtim.tv_sec == file.st_mtim.tv_sec && index.st_mtim.tv_nsec < file.st_mtim.tv_nsec)) {
+		str_clear(&name);
+		return NULL;
+	}
+	l = mem_new(struct hts_lookup, 1);
 	hts_set_log_level(HTS_LOG_OFF);
 	l->h = h;
 	if (bcf)
-		l->idx = hts_idx_load3(path, NULL, HTS_FMT_CSI, HTS_IDX_SILENT_FAIL);
+		l->idx = hts_idx_load3(path, name.s, HTS_FMT_CSI, HTS_IDX_SILENT_FAIL);
 	else
-		l->tbx = tbx_index_load3(path, NULL, HTS_IDX_SILENT_FAIL);
+		l->tbx = tbx_index_load3(path, name.s, HTS_IDX_SILENT_FAIL);
+	str_clear(&name);
 	if (!l->idx && !l->tbx) {
 		mem_free(l);
 		return NULL;

@@ -24,8 +24,9 @@ struct hts_head *hts_head_read(const char *text, size_t n, struct err *e);
 void hts_head_free(struct hts_head *h);
 /* Declares contigs that are missing, as an index or BCF needs them.  length -1 = unknown. */
 int hts_head_contig(struct hts_head *h, const char *name, int64_t length, struct err *e);
-/* Adds a ## line. */
+/* Adds a ## line; after the last of them, hts_head_sync. */
 int hts_head_line(struct hts_head *h, const char *line, struct err *e);
+int hts_head_sync(struct hts_head *h, struct err *e);
 /* The header as text (VCF), or as BCF's binary header with its magic. */
 int hts_head_text(const struct hts_head *h, struct str *out, struct err *e);
 int hts_head_bcf(const struct hts_head *h, struct str *out, struct err *e);
@@ -70,8 +71,11 @@ struct hts_index *hts_index(const struct hts_head *h, int bcf, int csi, uint64_t
 int hts_index_contig(struct hts_index *x, const char *name);
 /* A record [beg, end), 0-based; offset: the virtual offset behind it. */
 int hts_index_add(struct hts_index *x, int contig, int64_t beg, int64_t end, uint64_t offset, struct err *e);
-/* Ends the index at the virtual offset behind the last record, and writes it beside the file: path + .csi or .tbi. */
+/* Ends the index at the virtual offset behind the last record, and writes it beside the file, as path + .csi.part or .tbi.part. */
 int hts_index_write(struct hts_index *x, uint64_t offset, const char *path, struct err *e);
+/* Gives it its name, once the file has its own; with e set it goes away.  Takes no memory. */
+int hts_index_commit(struct hts_index *x, struct err *e);
+void hts_index_drop(const struct hts_index *x);
 void hts_index_free(struct hts_index *x);
 
 /* Virtual offsets [beg, end) of what may hold records of regions. */
@@ -79,7 +83,7 @@ struct hts_span {
 	uint64_t beg, end;
 };
 struct hts_lookup;
-/* The index beside a file (.csi or .tbi), or NULL when there is none. */
+/* The index beside a file (.csi or .tbi), or NULL when there is none, or one that is older than the file. */
 struct hts_lookup *hts_lookup(const char *path, int bcf, const struct hts_head *h);
 /* Appends the spans of [beg, end), 0-based, of a contig; nothing for one that the index does not have. */
 void hts_lookup_add(const struct hts_lookup *l, const char *contig, int64_t beg, int64_t end, struct hts_span **span, int64_t *n);

@@ -6,11 +6,22 @@
 
 /* --- trust ------------------------------------------------------------------- */
 
+/* An integer of type 1, 2 or 3 (8, 16, 32 bits), which htslib takes for signed everywhere. */
+static int64_t
+integer(const uint8_t *p, int type)
+{
+	if (type == 1)
+		return (int8_t)p[0];
+	if (type == 2)
+		return (int16_t)(p[0] | p[1] << 8);
+	return (int32_t)((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+}
+
 /* Bytes of a typed value, its descriptor included; 0 when it reaches over end. */
 static size_t
 typed(const uint8_t *p, const uint8_t *end, int *type, int64_t *n)
 {
-	static const uint8_t width[16] = { 0, 1, 2, 4, 8, 4, 0, 1 };
+	static const uint8_t width[16] = { 0, 1, 2, 4, 0, 4, 0, 1 };       /* not 4: 64 bits, which BCF 2.2 lacks */
 	const uint8_t *q = p;
 
 	if (q >= end)
@@ -23,11 +34,9 @@ typed(const uint8_t *p, const uint8_t *end, int *type, int64_t *n)
 		q++;
 		if (w < 1 || w > 3 || end - q < (w == 3 ? 4 : w))
 			return 0;
-		*n = q[0];
-		if (w > 1)
-			*n |= (int64_t)q[1] << 8;
-		if (w > 2)
-			*n |= (int64_t)q[2] << 16 | (int64_t)(q[3] & 127) << 24;
+		*n = integer(q, w);
+		if (*n < 0)
+			return 0;
 		q += w == 3 ? 4 : w;
 	}
 	if (*n && !width[*type])
@@ -47,17 +56,16 @@ key(const bcf_hdr_t *h, const uint8_t *p, const uint8_t *end, int what)
 
 	if (!k || n != 1 || type < 1 || type > 3)
 		return 0;
-	id = type == 1 ? (int8_t)p[1] : type == 2 ? (int16_t)(p[1] | p[2] << 8) :
-	    (int64_t)p[1] | (int64_t)p[2] << 8 | (int64_t)p[3] << 16 | (int64_t)(p[4] & 127) << 24;
+	id = integer(p + k - (type == 3 ? 4 : type), type);
 	return id >= 0 && id < h->n[BCF_DT_ID] && h->id[BCF_DT_ID][id].key && bcf_hdr_idinfo_exists(h, what, id) ? k : 0;
 }
 
 int
 hts_check(const bcf_hdr_t *h, const bcf1_t *b, struct err *e)
 {
-	static const uint8_t width[16] = { 0, 1, 2, 4, 8, 4, 0, 1 };
+	static const uint8_t width[16] = { 0, 1, 2, 4, 0, 4, 0, 1 };
 	const uint8_t *p = (const uint8_t *)b->shared.s, *end = p + b->shared.l;
-	int type, ok = b->rid >= 0 && b->rid < h->n[BCF_DT_CTG];
+	int type, ok = b->rid >= 0 && b->rid < h->n[BCF_DT_CTG] && h->id[BCF_DT_CTG][b->rid].key;
 	int64_t n;
 	size_t k;
 
@@ -70,7 +78,7 @@ hts_check(const bcf_hdr_t *h, const bcf1_t *b, struct err *e)
 	ok = k && (n == 0 || (type >= 1 && type <= 3));
 	for (int64_t i = 0; ok && i < n; i++) {
 		const uint8_t *q = p + k - (size_t)((n - i) * width[type]);
-		int64_t id = type == 1 ? (int8_t)q[0] : type == 2 ? (int16_t)(q[0] | q[1] << 8) : (int64_t)(q[0] | q[1] << 8 | q[2] << 16);
+		int64_t id = integer(q, type);
 
 		ok = id >= 0 && id < h->n[BCF_DT_ID] && h->id[BCF_DT_ID][id].key;
 	}
@@ -102,10 +110,10 @@ hts_check(const bcf_hdr_t *h, const bcf1_t *b, struct err *e)
 			k = typed(one, one + 5, &t2, &m);
 			if (k < 2 || m != 1 || t2 > 3)
 				return err_set(e, ERR_DATA, "damaged: a BCF record that does not hold together");
-			n = t2 == 1 ? one[1] : t2 == 2 ? one[1] | one[2] << 8 : (int64_t)one[1] | one[2] << 8 | one[3] << 16 | (int64_t)(one[4] & 127) << 24;
+			n = integer(one + 1, t2);
 			k++;
 		}
-		ok = (n == 0 || width[type]) && n * width[type] * (int64_t)b->n_sample <= end - p - (int64_t)k;
+		ok = n >= 0 && (n == 0 || width[type]) && n * width[type] * (int64_t)b->n_sample <= end - p - (int64_t)k;
 		p += k + (size_t)(ok ? n * width[type] * (int64_t)b->n_sample : 0);
 	}
 	return ok ? 0 : err_set(e, ERR_DATA, "damaged: a BCF record that does not hold together");
@@ -120,8 +128,8 @@ choose(int64_t n, int64_t k)
 
 	for (int64_t i = 1; i <= k; i++) {
 		v = v * (n - k + i) / i;
-		if (v > (int64_t)1 << 40)
-			return (int64_t)1 << 40;
+		if (v > (int64_t)1 << 32)
+			return (int64_t)1 << 32;
 	}
 	return v;
 }
@@ -230,7 +238,7 @@ split_info(struct hts_conv *c, int alt, struct strs *whole)
 			mem_free(s);
 			continue;
 		}
-		n = bcf_get_info_values(c->h, from, name, &c->buf, &c->n_buf, type);
+		n = type == BCF_HT_INT || type == BCF_HT_REAL ? bcf_get_info_values(c->h, from, name, &c->buf, &c->n_buf, type) : 0;
 		k = n > 0 ? picks(number, n, n_alt, alt, pick) : 0;
 		for (int j = 0; j < k; j++)
 			memcpy(&v[j], (uint32_t *)c->buf + pick[j], 4);
@@ -354,16 +362,22 @@ hts_split(struct hts_conv *c, const uint8_t *rec, size_t n, int alt, struct str 
 	split_info(c, alt, whole);
 	for (int i = 0; i < b->n_fmt && b->n_sample > 0; i++) {
 		int id = b->d.fmt[i].id, number = bcf_hdr_id2length(c->h, BCF_HL_FMT, id), type = bcf_hdr_id2type(c->h, BCF_HL_FMT, id);
+		int kind = b->d.fmt[i].type, numbers = kind == BCF_BT_FLOAT || (kind >= BCF_BT_INT8 && kind <= BCF_BT_INT32);
 		const char *name = bcf_hdr_int2id(c->h, BCF_DT_ID, id);
 
-		if (strcmp(name, "GT") == 0)
-			split_gt(c, alt);
-		else if (number != BCF_VL_A && number != BCF_VL_R && number != BCF_VL_G)
+		/* htslib ends the process over text, or nothing, where there should be numbers. */
+		if (strcmp(name, "GT") == 0) {
+			if (numbers && kind != BCF_BT_FLOAT)
+				split_gt(c, alt);
+		} else if (number != BCF_VL_A && number != BCF_VL_R && number != BCF_VL_G) {
 			continue;
-		else if (type == BCF_HT_STR)
+		} else if (type == BCF_HT_STR) {
 			split_strings(c, name, number, alt, whole);
-		else
+		} else if (numbers) {
 			split_numbers(c, name, number, type, alt, whole);
+		} else if (b->d.fmt[i].n > 0) {
+			note(whole, "FORMAT/", name);
+		}
 	}
 	bcf_update_alleles(c->h, two, allele, 2);
 	two->rlen = b->rlen;

@@ -14,13 +14,13 @@ order_init(struct order *o, struct drain *k)
 	o->contig = -1;
 	o->spool = -1;
 	o->last_pos = o->last_out = -1;
+	o->open_seq = -1;
 }
 
 static void
 wait_free(struct wait *w)
 {
-	if (w->own)
-		mem_free((void *)(uintptr_t)w->text);
+	mem_free(w->text);
 }
 
 void
@@ -46,6 +46,8 @@ order_free(struct order *o)
 	if (o->spool >= 0)
 		close(o->spool);
 	strs_clear(&o->seen);
+	for (int64_t i = 0; i < o->seen_map.cap; i++)
+		mem_free((void *)(uintptr_t)o->seen_map.key[i]);
 	map_clear(&o->seen_map);
 	str_clear(&o->name);
 	strs_clear(&o->keys);
@@ -59,10 +61,27 @@ order_chunk(struct order *o)
 
 	if (c) {
 		o->spare = c->next;
+		o->n_spare--;
 		c->next = NULL;
 		return c;
 	}
 	return mem_new(struct chunk, 1);
+}
+
+#define MOST_SPARE 24
+
+static void
+give_back(struct order *o, struct chunk *c)
+{
+	if (o->n_spare == MOST_SPARE) {
+		chunk_free(c);
+		mem_free(c);
+		return;
+	}
+	c->file_at = -1;
+	c->next = o->spare;
+	o->spare = c;
+	o->n_spare++;
 }
 
 /* --- the spool --------------------------------------------------------------- */
@@ -75,38 +94,71 @@ spool_open(struct order *o, struct err *e)
 	return e->code;
 }
 
-/* Puts a chunk's bytes into the spool and gives its memory back. */
+/* The parts of a chunk that are kept there: data, raw, arena, rec. */
+struct part {
+	void *p;
+	size_t n;
+};
+
+static int64_t
+parts_of(const struct chunk *c, struct part part[4])
+{
+	part[0] = (struct part){ c->data, c->n };
+	part[1] = (struct part){ c->raw, c->n_raw };
+	part[2] = (struct part){ c->arena.s, c->arena.n };
+	part[3] = (struct part){ c->rec, (size_t)c->n_rec * sizeof *c->rec };
+	return (int64_t)(part[0].n + part[1].n + part[2].n + part[3].n);
+}
+
+/* Puts a chunk into the spool, once, and gives its memory back. */
 static int
 store(struct order *o, struct chunk *c, struct err *e)
 {
+	struct part part[4];
+	int64_t n = parts_of(c, part);
+
 	if (spool_open(o, e))
 		return e->code;
-	file_pwrite(o->spool, c->data, c->n, o->spool_at, e);
-	file_pwrite(o->spool, c->raw, c->n_raw, o->spool_at + (int64_t)c->n, e);
-	c->file_at = o->spool_at;
-	o->spool_at += (int64_t)(c->n + c->n_raw);
-	o->held -= (int64_t)(c->n + c->n_raw);
+	if (c->file_at < 0) {
+		c->file_at = o->spool_at;
+		for (int i = 0; i < 4; o->spool_at += (int64_t)part[i++].n)
+			file_pwrite(o->spool, part[i].p, part[i].n, o->spool_at, e);
+	}
+	o->held -= n;
 	mem_free(c->mem);
 	mem_free(c->raw);
+	mem_free(c->arena.s);
+	mem_free(c->rec);
+	mem_free(c->edit);              /* they wait already */
 	c->mem = c->data = c->raw = NULL;
-	c->cap = c->cap_raw = 0;
+	c->arena.s = NULL;
+	c->rec = NULL;
+	c->edit = NULL;
+	c->cap = c->cap_raw = c->arena.cap = 0;
+	c->cap_rec = c->cap_edit = c->n_edit = 0;
 	return e->code;
 }
 
 static int
 load(struct order *o, struct chunk *c, struct err *e)
 {
-	if (c->file_at < 0 || e->code)
+	struct part part[4];
+	int64_t at = c->file_at;
+
+	if (at < 0 || c->mem || e->code)
 		return e->code;
 	c->cap = c->n + CHUNK_PAD;
 	c->mem = c->data = mem_raw(uint8_t, (long long)c->cap);
 	c->cap_raw = c->n_raw;
 	c->raw = mem_new(uint8_t, (long long)c->n_raw);
-	if (file_pread(o->spool, c->data, c->n, c->file_at, e) != (int64_t)c->n ||
-	    file_pread(o->spool, c->raw, c->n_raw, c->file_at + (int64_t)c->n, e) != (int64_t)c->n_raw)
-		err_set(e, ERR_SYSTEM, "the temporary file has shrunk");
-	c->file_at = -1;
-	o->held += (int64_t)(c->n + c->n_raw);
+	c->arena.cap = c->arena.n + 1;
+	c->arena.s = mem_new(char, (long long)c->arena.cap);
+	c->cap_rec = c->n_rec;
+	c->rec = mem_new(struct rec, c->n_rec);
+	o->held += parts_of(c, part);
+	for (int i = 0; i < 4 && !e->code; at += (int64_t)part[i++].n)
+		if (file_pread(o->spool, part[i].p, part[i].n, at, e) != (int64_t)part[i].n)
+			err_set(e, ERR_SYSTEM, "the temporary file has shrunk");
 	return e->code;
 }
 
@@ -138,7 +190,7 @@ add_wait(struct order *o, const struct wait *w)
 
 /* Whether some record that was written by the rule, at most `window` behind pos, lies behind to. */
 static int
-lands_in_written(const struct order *o, const struct chunk *now, int64_t to, int64_t pos)
+lands_in_written(struct order *o, const struct chunk *now, int64_t to, int64_t pos, struct err *e)
 {
 	int64_t limit = pos - o->window;
 
@@ -152,6 +204,8 @@ lands_in_written(const struct order *o, const struct chunk *now, int64_t to, int
 	for (const struct chunk *c = o->first; c; c = c->next) {
 		int64_t lo = c == o->first ? o->at_rec : 0;
 
+		if (load(o, (struct chunk *)(uintptr_t)c, e))
+			return 0;
 		for (int64_t i = lo; i < c->n_rec; i++)
 			if (!c->rec[i].skip && c->rec[i].pos > to && c->rec[i].pos <= limit)
 				return 1;
@@ -168,11 +222,11 @@ take_edits(struct order *o, struct chunk *c, int seg, int64_t *at, struct err *e
 
 	for (; *at < c->n_edit && c->edit[*at].seg == seg && !e->code; ++*at) {
 		const struct edit *d = &c->edit[*at];
-		struct wait w = { .pos = d->pos, .seq = o->n_rec + d->rec, .sub = d->sub, .text = c->arena.s + d->text,
-			.n_text = d->n_text, .c = d->n_tail ? c : NULL, .tail = d->tail, .n_tail = d->n_tail };
+		struct wait w = { .pos = d->pos, .seq = o->n_rec + d->rec, .sub = d->sub, .c = c, .at = d->text, .n_text = d->n_text,
+			.tail = d->tail, .n_tail = d->n_tail };
 		int64_t from = c->rec[d->rec].pos;
 
-		if (!o->unsorted && from - d->pos > o->window && lands_in_written(o, c, d->pos, from))
+		if (!o->unsorted && from - d->pos > o->window && lands_in_written(o, c, d->pos, from, e))
 			return err_set(e, ERR_DATA, "%s:%lld moves %lld bases to the left, past records that are written already; -w %lld suffices",
 			    o->name.s, (long long)from + !shift1, (long long)(from - d->pos), (long long)(from - d->pos));
 		add_wait(o, &w);
@@ -276,17 +330,19 @@ static int
 write_waiting(struct order *o, struct wait *w, struct err *e)
 {
 	struct str whole = {0};
+	const char *text;
 
 	if (w->c && load(o, w->c, e))
 		return e->code;
+	text = w->c ? w->c->arena.s + w->at : w->text;
 	if (o->dedup || o->drain->index) {
-		str_addn(&whole, w->text, w->n_text);
-		if (w->c)
+		str_addn(&whole, text, w->n_text);
+		if (w->c && w->n_tail)
 			str_addn(&whole, w->c->data + w->tail, w->n_tail);
 	}
 	if (!o->dedup || !duplicate(o, w->pos, whole.s, whole.n)) {
-		drain_bytes(o->drain, w->text, w->n_text, e);
-		if (w->c)
+		drain_bytes(o->drain, text, w->n_text, e);
+		if (w->c && w->n_tail)
 			drain_bytes(o->drain, w->c->data + w->tail, w->n_tail, e);
 		for (int64_t at = 0; at < w->n_file && !e->code; ) {
 			uint8_t b[1 << 16];
@@ -313,16 +369,13 @@ detach(struct order *o, struct chunk *c, struct err *e)
 		struct wait *w = &o->wait[i];
 		struct str t = {0};
 
-		if (w->own || w->text < c->arena.s || w->text >= c->arena.s + c->arena.n)
+		if (w->c != c || load(o, c, e))
 			continue;
-		str_addn(&t, w->text, w->n_text);
-		if (w->c) {
-			load(o, w->c, e);
-			str_addn(&t, w->c->data + w->tail, w->n_tail);
-		}
+		str_addn(&t, c->arena.s + w->at, w->n_text);
+		if (w->n_tail)
+			str_addn(&t, c->data + w->tail, w->n_tail);
 		w->text = t.s;
 		w->n_text = t.n;
-		w->own = 1;
 		w->c = NULL;
 	}
 	return e->code;
@@ -332,20 +385,26 @@ static void
 release(struct order *o, struct err *e)
 {
 	struct chunk *c = o->first;
+	struct part part[4];
 
 	if (o->drain->kind == DRAIN_PLAIN)
 		drain_flush(o->drain, e);         /* it refers to the chunk's bytes */
 	detach(o, c, e);
-	o->held -= c->file_at >= 0 ? 0 : (int64_t)(c->n + c->n_raw);
+	o->held -= c->file_at >= 0 && !c->mem ? 0 : parts_of(c, part);
+	if (c->cap > 4 * CHUNK_BYTES) {           /* not to be kept for good */
+		mem_free(c->mem);
+		c->mem = c->data = NULL;
+		c->cap = 0;
+	}
+	if (c->arena.cap > 4 * CHUNK_BYTES)
+		str_clear(&c->arena);
 	o->first = c->next;
 	if (!o->first)
 		o->last = NULL;
 	o->first_seq += c->n_rec;
 	o->at_rec = 0;
 	o->at_done = 0;
-	c->next = o->spare;
-	c->file_at = -1;
-	o->spare = c;
+	give_back(o, c);
 }
 
 /* Records of `first` from at_rec on, those that wait merged in, up to record stop and position limit.  Returns
@@ -434,7 +493,8 @@ write_until(struct order *o, struct chunk *to, int64_t stop_rec, int64_t limit, 
 		forget(o, &done, e);
 		release(o, e);
 	}
-	while (!e->code && done < o->n_wait && (o->unsorted || o->wait[done].pos <= limit))
+	/* A record whose bytes are still to come stays; no other that waits could go out before it. */
+	while (!e->code && done < o->n_wait && (o->unsorted || o->wait[done].pos <= limit) && o->wait[done].seq != o->open_seq)
 		write_waiting(o, &o->wait[done++], e);
 	forget(o, &done, e);
 	return e->code;
@@ -449,7 +509,7 @@ order_write(struct order *o, int end, struct err *e)
 	if (o->drain->kind == DRAIN_PLAIN)
 		drain_flush(o->drain, e);
 	for (struct chunk *c = o->first; c && o->held > o->room && !e->code; c = c->next)
-		if (c->file_at < 0 && c->n)
+		if (c->mem && c->n)
 			store(o, c, e);
 	return e->code;
 }
@@ -469,12 +529,15 @@ new_contig(struct order *o, struct chunk *c, const struct seg *g, const char *na
 	o->keys.n = 0, o->keys.buf.n = 0;
 	if (o->drain->index)
 		o->index_contig = hts_index_contig(o->drain->index, o->name.s);
-	for (int64_t i = 0; !o->unsorted && i < o->seen.n; i++)
-		if (strcmp(strs_get(&o->seen, i), o->name.s) == 0)
-			return err_set(e, ERR_DATA, "unsorted: contig %s comes again at position %lld after another contig; sort it first (bcftools sort), "
-			    "or pass --unsorted ok", o->name.s, (long long)c->rec[g->lo].pos + o->bcf);
-	if (!o->unsorted)
+	if (e->code)
+		return e->code;
+	if (map_get(&o->seen_map, o->name.s) < 0) {
+		map_put(&o->seen_map, mem_strdup(o->name.s), o->seen.n);
 		strs_add(&o->seen, o->name.s, o->name.n);
+	} else if (!o->unsorted) {
+		err_set(e, ERR_DATA, "unsorted: contig %s comes again at position %lld after another contig; sort it first (bcftools sort), "
+		    "or pass --unsorted ok", o->name.s, (long long)c->rec[g->lo].pos + o->bcf);
+	}
 	return e->code;
 }
 
@@ -486,6 +549,8 @@ more_of_long(struct order *o, struct chunk *c, struct err *e)
 	for (int64_t i = 0; i < o->n_wait; i++)
 		if (o->wait[i].seq == o->n_rec - 1)
 			w = &o->wait[i];
+	if (!(c->flags & CHUNK_OPEN))
+		o->open_seq = -1;
 	if (w && !spool_open(o, e)) {
 		if (!w->n_file)
 			w->file_at = o->spool_at;
@@ -493,18 +558,21 @@ more_of_long(struct order *o, struct chunk *c, struct err *e)
 		w->n_file += (int64_t)c->n;
 		o->spool_at += (int64_t)c->n;
 	}
-	c->next = o->spare;
-	o->spare = c;
+	give_back(o, c);
 	return e->code;
 }
 
 int
 order_add(struct order *o, struct chunk *c, struct err *e)
 {
+	struct part part[4];
 	int64_t at = 0;
 
-	if (e->code)
+	if (e->code) {
+		chunk_free(c);
+		mem_free(c);
 		return e->code;
+	}
 	if (c->flags & CHUNK_MORE && o->open_skip)
 		return more_of_long(o, c, e);
 	c->next = NULL;
@@ -518,7 +586,7 @@ order_add(struct order *o, struct chunk *c, struct err *e)
 		o->at_done = 0;
 	}
 	o->last = c;
-	o->held += (int64_t)(c->n + c->n_raw);
+	o->held += parts_of(c, part);
 	for (int i = 0; i < c->n_seg && !e->code; i++) {
 		const struct seg *g = &c->seg[i];
 		const char *name = o->bcf ? hts_contig_name(o->head, g->contig) : (const char *)c->data + g->name;
@@ -541,5 +609,7 @@ order_add(struct order *o, struct chunk *c, struct err *e)
 	o->n_rec += c->n_rec;
 	if (c->flags & CHUNK_OPEN && !(c->flags & CHUNK_MORE))
 		o->open_skip = c->n_rec > 0 && c->rec[c->n_rec - 1].skip;
+	if (c->flags & CHUNK_OPEN && !(c->flags & CHUNK_MORE) && o->open_skip)
+		o->open_seq = o->n_rec - 1;
 	return e->code;
 }

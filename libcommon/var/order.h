@@ -19,10 +19,9 @@
 struct wait {
 	int64_t pos, seq;               /* its new place; its number in the input */
 	int sub;
-	int own;                        /* text is its own memory */
-	const char *text;
-	size_t n_text;
-	struct chunk *c;                /* of the tail, or NULL */
+	struct chunk *c;                /* text lies at `at` in its arena, tail in its data; NULL = text is its own */
+	char *text;
+	size_t at, n_text;
 	size_t tail, n_tail;
 	int64_t file_at, n_file;        /* a long line: what follows the tail lies in the spool */
 };
@@ -40,7 +39,7 @@ struct order {
 	int at_done;                    /* chunks of a long line: whether first's bytes are written */
 	int64_t n_rec;                  /* records taken in */
 	struct strs seen;               /* contigs so far */
-	struct map seen_map;
+	struct map seen_map;            /* the same; keys are its own */
 	int32_t contig;                 /* BCF: the contig, -1 = none yet */
 	struct str name;                /* the contig's name */
 	int64_t last_pos;               /* of the input */
@@ -48,8 +47,10 @@ struct order {
 	struct wait *wait;
 	int64_t n_wait, cap_wait;
 	int open_skip;                  /* the long line that comes was changed: its bytes go to wait[] */
-	struct chunk *spare;            /* written chunks, to be used again */
-	int64_t held;                   /* bytes of data and raw in memory */
+	int64_t open_seq;               /* the number of that record while it is not whole, else -1 */
+	struct chunk *spare;            /* written chunks, to be used again: */
+	int n_spare;                    /* so many */
+	int64_t held;                   /* bytes of chunks in memory */
 	int spool;                      /* temporary file or -1 */
 	int64_t spool_at;
 	struct strs keys;               /* --dedup: alleles at last_out */

@@ -68,6 +68,7 @@ scan_class(struct scan *s, int64_t pos, const struct allele *a, int n, struct ch
 	enum norm_class k = norm_class(a, n), check;
 	int r;
 
+	s->norm.n = 0;                          /* no result yet */
 	if (s->contig < 0)
 		return NORM_NO_CONTIG;
 	if (pos < 0 && k != NORM_SEQUENCE)

@@ -110,7 +110,7 @@ value_size(const uint8_t *p, const uint8_t *end, int *type, size_t *count, const
 			return 0;
 		w = (*q & 15) == 1 ? 1 : (*q & 15) == 2 ? 2 : (*q & 15) == 3 ? 4 : 0;
 		q++;
-		if (!w || end - q < w)
+		if (!w || end - q < w || q[w - 1] & 128)        /* none is negative */
 			return 0;
 		n = w == 1 ? q[0] : w == 2 ? (size_t)q[0] | (size_t)q[1] << 8 : le32(q);
 		q += w;
@@ -414,7 +414,7 @@ pass(struct scan *s, const struct chunk *c, const struct bcf *b)
 	const struct edit *d = c->n_edit ? &c->edit[c->n_edit - 1] : NULL;
 	int64_t beg = b->pos, n = s->allele[0].n;
 
-	if (d && d->rec == c->n_rec - 1 && s->norm.pos == d->pos) {
+	if (d && d->rec == c->n_rec - 1 && s->norm.n && s->norm.pos == d->pos) {
 		beg = s->norm.pos;
 		norm_allele(&s->norm, 0, &n);
 	}

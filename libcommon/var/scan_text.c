@@ -44,9 +44,10 @@ read_cols(struct cols *c, struct err *e)
 	const uint8_t *p = c->chrom_end + 1, *digits = p;
 	int64_t v = 0;
 
-	while ((unsigned)(*p - '0') < 10)
+	/* 18 digits do not overflow; a line end stops this, too. */
+	while ((unsigned)(*p - '0') < 10 && p - digits < 18)
 		v = 10 * v + (*p++ - '0');
-	if (*p != '\t' || p == digits || p - digits > 18)
+	if (*p != '\t' || p == digits)
 		return bad_line(c->line, c->end, "POS is no number", e);
 	c->pos = v;
 	c->id = p + 1;
@@ -54,8 +55,9 @@ read_cols(struct cols *c, struct err *e)
 	if (!p)
 		return bad_line(c->line, c->end, "it ends before REF", e);
 	c->ref = p + 1;
+	/* Two bytes on may lie behind the line end. */
 	p = p[1] != '\t' && p[2] == '\t' ? p + 2 : next_tab(p + 1, c->end);
-	if (!p)
+	if (!p || p >= c->end)
 		return bad_line(c->line, c->end, "it ends before ALT", e);
 	c->alt = p + 1;
 	p = p[1] != '\t' && p[2] == '\t' ? p + 2 : next_tab(p + 1, c->end);
@@ -260,6 +262,8 @@ split(struct scan *s, struct chunk *c, const struct cols *l, int64_t rec, int n,
 
 		two[0] = s->allele[0];
 		two[1] = s->allele[i];
+		if (two[1].n == 0)
+			return bad_line(l->line, l->end, "one ALT is empty", e);
 		s->alt = i;
 		k = scan_class(s, l->pos - 1, two, 2, &c->stats, e);
 		ref = (const char *)two[0].s, n_ref = two[0].n;
@@ -402,7 +406,7 @@ pass(struct scan *s, const struct chunk *c, const struct cols *l)
 	const struct edit *d = c->n_edit ? &c->edit[c->n_edit - 1] : NULL;
 	int64_t beg = l->pos - 1, n = l->alt - 1 - l->ref;
 
-	if (d && d->rec == c->n_rec - 1 && s->norm.pos + 1 == d->pos) {
+	if (d && d->rec == c->n_rec - 1 && s->norm.n && s->norm.pos + 1 == d->pos) {
 		beg = s->norm.pos;
 		norm_allele(&s->norm, 0, &n);
 	}

@@ -9,6 +9,7 @@
 #include "os/file.h"
 
 #define IN_BYTES (256 << 10)
+#define KEEP_MOST (2 << 20)             /* of a record that is longer not all blocks are passed on */
 
 /* --- bytes of the file ------------------------------------------------------- */
 
@@ -141,7 +142,14 @@ source_only(struct source *s, const struct source_span *span, int64_t n)
 	s->at_span = 0;
 	s->in_span = 0;
 	s->carry.n = 0;
-	s->last.n = 0;
+	s->n_keep = 0;
+	s->keep_raw.n = 0;
+}
+
+static int
+foreign_index(const struct source *s, struct err *e)
+{
+	return err_set(e, ERR_DATA, "%s: its index belongs to another file; make it anew (bcftools index -f)", s->name);
 }
 
 /* Inflated bytes of the stretches that were asked for, one block after the other. */
@@ -178,8 +186,9 @@ take_spans(struct source *s, struct chunk *c, struct err *e)
 			break;
 		}
 		to = s->block_at == (int64_t)(w->end >> 16) ? (int)(w->end & 0xffff) : n;
-		if (from > to || to > n) {
-			err_set(e, ERR_DATA, "%s: its index belongs to another file; make it anew (bcftools index -f)", s->name);
+		/* What comes in front of a record is a line end. */
+		if (from > to || to > n || (from > 0 && from <= n && !s->bcf && b[from - 1] != '\n')) {
+			foreign_index(s, e);
 			break;
 		}
 		memcpy(c->data + c->n, b + from, (size_t)(to - from));
@@ -295,29 +304,92 @@ whole_records(const struct source *s, const uint8_t *p, size_t n)
 	return at;
 }
 
+/* Whether the line at p, of which n bytes are there, has its INFO whole.  Goes on where the last call for the same line ended. */
 static int
-through_info(const uint8_t *p, size_t n)
+through_info(struct source *s, const uint8_t *p, size_t n)
 {
-	int tabs = 0;
+	const uint8_t *q = p + s->seen;
 
-	for (const uint8_t *q = p; tabs < 8 && (q = memchr(q, '\t', n - (size_t)(q - p))); q++)
-		tabs++;
-	return tabs == 8;
+	for (; s->tabs < 8 && (q = memchr(q, '\t', n - (size_t)(q - p))); s->seen = (size_t)(++q - p))
+		s->tabs++;
+	if (s->tabs < 8)
+		s->seen = n;
+	return s->tabs == 8;
 }
 
-/* Keeps the block in which the carry (that begins at inflated byte x) begins, for the next chunk. */
 static void
-keep_block(struct source *s, const struct chunk *c, int64_t x)
+keep_block(struct source *s, const struct zblock *b, const uint8_t *raw)
 {
-	for (int64_t i = c->n_block; i-- > 0; ) {
+	if (s->n_keep == s->cap_keep) {
+		s->cap_keep = 2 * s->cap_keep + 16;
+		s->keep = mem_renew(s->keep, struct zblock, s->cap_keep);
+	}
+	s->keep[s->n_keep] = *b;
+	s->keep[s->n_keep++].raw = s->keep_raw.n;
+	str_addn(&s->keep_raw, raw, b->n_raw);
+}
+
+/* Keeps the blocks of the carry (that begins at inflated byte x) for the next chunk. */
+static void
+keep_blocks(struct source *s, const struct chunk *c, int64_t x)
+{
+	s->n_keep = 0;
+	s->keep_raw.n = 0;
+	for (int64_t i = 0; i < c->n_block; i++) {
 		const struct zblock *b = &c->block[i];
 
-		if (b->at <= x && x < b->at + b->n) {
-			memcpy(s->last_raw, c->raw + b->raw, b->n_raw);
-			s->last = *b;
-			return;
-		}
+		if (b->at + b->n <= x)
+			continue;
+		keep_block(s, b, c->raw + b->raw);
+		if (s->carry.n > KEEP_MOST)
+			break;
 	}
+}
+
+/* Kept blocks are the first ones of the chunk that the carry goes to. */
+static void
+give_blocks(struct source *s, struct chunk *c)
+{
+	int64_t n = c->n_block, k = s->n_keep;
+	struct zblock *b;
+
+	for (int64_t i = 0; i < k; i++)
+		add_block(c, s->keep[i].at, s->keep[i].n, (uint8_t *)s->keep_raw.s + s->keep[i].raw, s->keep[i].n_raw);
+	if (k && n) {
+		b = mem_raw(struct zblock, k);
+		memcpy(b, c->block + n, (size_t)k * sizeof *b);
+		memmove(c->block + k, c->block, (size_t)n * sizeof *b);
+		memcpy(c->block, b, (size_t)k * sizeof *b);
+		mem_free(b);
+	}
+	s->n_keep = 0;
+	s->keep_raw.n = 0;
+}
+
+/* Whether a record of n bytes so far goes on in pieces. */
+static int
+in_pieces(struct source *s, const uint8_t *p, size_t n)
+{
+	return (n > CHUNK_LONG || (int64_t)n > s->long_most) && !s->bcf && !s->whole && !(s->eof && s->hi == s->lo) && through_info(s, p, n);
+}
+
+/* A chunk in which the record of the carry does not end goes to its end: 1.  So every byte of a long record is moved once. */
+static int
+prolong(struct source *s, struct chunk *c, struct err *e)
+{
+	if (!s->bare || s->carry.n == 0 || s->open || (s->eof && s->hi == s->lo))
+		return 0;
+	if (s->bcf ? chunk_bcf_length((uint8_t *)s->carry.s, s->carry.n) <= s->carry.n + c->n : memchr(c->data, '\n', c->n) != NULL)
+		return 0;
+	if (in_pieces(s, (uint8_t *)s->carry.s, s->carry.n))
+		return 0;
+	str_addn(&s->carry, c->data, c->n);
+	for (int64_t i = 0; i < c->n_block && s->carry.n <= KEEP_MOST; i++)
+		keep_block(s, &c->block[i], c->raw + c->block[i].raw);
+	c->n = 0;
+	if ((int64_t)s->carry.n > s->long_most && !in_pieces(s, (uint8_t *)s->carry.s, s->carry.n))
+		err_set(e, ERR_MEMORY, "%s: a record of more than %lld MB; raise -M", s->name, (long long)(s->long_most >> 20));
+	return 1;
 }
 
 /* Puts what was left over in front of a chunk's data, and takes off what is left over now. */
@@ -325,9 +397,10 @@ static int
 settle(struct source *s, struct chunk *c, struct err *e)
 {
 	size_t k = s->carry.n, whole;
-	int last = s->eof && s->hi == s->lo;
 	const uint8_t *nl;
 
+	if (prolong(s, c, e))
+		return e->code;
 	if (k) {
 		if ((size_t)(c->data - c->mem) < k) {
 			uint8_t *m = mem_raw(uint8_t, (long long)(k + c->n + CHUNK_PAD));
@@ -342,16 +415,10 @@ settle(struct source *s, struct chunk *c, struct err *e)
 		memcpy(c->data, s->carry.s, k);
 		c->n += k;
 		c->at -= (int64_t)k;
-		if (s->last.n) {
-			struct zblock b;
-
-			add_block(c, s->last.at, s->last.n, s->last_raw, s->last.n_raw);
-			b = c->block[c->n_block - 1];
-			memmove(c->block + 1, c->block, (size_t)(c->n_block - 1) * sizeof b);
-			c->block[0] = b;
-		}
+		give_blocks(s, c);
 		s->carry.n = 0;
-		s->last.n = 0;
+		if (s->carry.cap > CHUNK_LONG)
+			str_clear(&s->carry);
 	}
 	if (s->open) {
 		nl = memchr(c->data, '\n', c->n);
@@ -360,7 +427,7 @@ settle(struct source *s, struct chunk *c, struct err *e)
 		c->flags = CHUNK_MORE | (nl ? 0 : CHUNK_OPEN);
 	} else {
 		whole = whole_records(s, c->data, c->n);
-		if (whole == 0 && c->n > CHUNK_LONG && !s->bcf && !s->whole && !last && through_info(c->data, c->n)) {
+		if (whole == 0 && in_pieces(s, c->data, c->n)) {
 			whole = c->n;
 			s->open = 1;
 			c->flags = CHUNK_OPEN;
@@ -368,11 +435,16 @@ settle(struct source *s, struct chunk *c, struct err *e)
 	}
 	if (whole == 0 && (int64_t)c->n > s->long_most)
 		return err_set(e, ERR_MEMORY, "%s: a record of more than %lld MB; raise -M", s->name, (long long)(s->long_most >> 20));
+	if (whole) {
+		s->seen = 0;
+		s->tabs = 0;
+	}
 	if (c->n > whole) {
 		str_addn(&s->carry, c->data + whole, c->n - whole);
-		keep_block(s, c, c->at + (int64_t)whole);
+		keep_blocks(s, c, c->at + (int64_t)whole);
 		c->n = whole;
 	}
+	s->bare = 1;
 	return 0;
 }
 
@@ -387,6 +459,10 @@ finish(struct source *s, struct chunk *c, struct err *e)
 		err_set(e, end.code, "%s: %s", s->name, end.msg);
 	if (e->code || (s->carry.n == 0 && !s->open))
 		return 0;
+	if (s->span && s->n_span && s->span[s->n_span - 1].end >> 16 < (uint64_t)s->block_at) {
+		foreign_index(s, e);
+		return 0;
+	}
 	chunk_clear(c);
 	chunk_room(c, CHUNK_HEAD, 1);
 	c->at = s->at;
@@ -469,8 +545,10 @@ more_carry(struct source *s, struct err *e)
 			n = (size_t)k;
 			s->ended = n == 0;
 			if (n) {
-				s->last = (struct zblock){ s->at, (uint32_t)n, (uint32_t)size, 0 };
-				memcpy(s->last_raw, s->in + s->lo, (size_t)size);
+				/* The header ends in the last of them. */
+				s->n_keep = 0;
+				s->keep_raw.n = 0;
+				keep_block(s, &(struct zblock){ s->at, (uint32_t)n, (uint32_t)size, 0 }, s->in + s->lo);
 			}
 			s->at += (int64_t)n;
 			s->lo += (size_t)size;
@@ -568,7 +646,7 @@ sniff(struct source *s, struct err *e)
 	if (e->code)
 		return e->code;
 	s->bcf = s->carry.n >= 3 && memcmp(s->carry.s, "BCF", 3) == 0;
-	if (!s->bcf && s->carry.n >= 6 && memcmp(s->carry.s, "##file", 6) && memcmp(s->carry.s, "#CHROM", 6))
+	if (!s->bcf && s->carry.n >= 6 && memcmp(s->carry.s, "##", 2) && memcmp(s->carry.s, "#CHROM", 6))
 		return err_set(e, ERR_DATA, "%s: this is neither VCF nor BCF", s->name);
 	if (!s->bcf && s->carry.n < 6)
 		return memcmp(s->carry.s, "##file", s->carry.n) && memcmp(s->carry.s, "#CHROM", s->carry.n) ?
@@ -588,7 +666,6 @@ source_open(struct source *s, const char *path, struct err *e)
 	s->size = file_size(s->fd);
 	s->cap = IN_BYTES;
 	s->in = mem_raw(uint8_t, IN_BYTES);
-	s->last_raw = mem_raw(uint8_t, BGZF_MAX);
 	return sniff(s, e);
 }
 
@@ -603,7 +680,8 @@ source_close(struct source *s)
 	mem_free(s->name);
 	mem_free(s->in);
 	mem_free(s->span);
-	mem_free(s->last_raw);
+	mem_free(s->keep);
+	str_clear(&s->keep_raw);
 	str_clear(&s->header);
 	str_clear(&s->carry);
 	memset(s, 0, sizeof *s);

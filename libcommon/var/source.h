@@ -38,6 +38,9 @@ struct source {
 	int64_t bytes_in;               /* bytes of the file that were read */
 	int64_t size;                   /* of the file, or -1 */
 	struct str carry;               /* the beginning of a record whose end is still to come */
+	int bare;                       /* there is no whole record in carry */
+	size_t seen;                    /* bytes of a line in carry that were looked at for tabs, and how many there were */
+	int tabs;
 	int open;                       /* the last chunk ended inside a line */
 	int eof;
 	uint8_t *in;                    /* raw bytes read ahead: in[lo..hi) */
@@ -48,8 +51,9 @@ struct source {
 	int64_t n_span, at_span;        /* -1: not begun */
 	int in_span;
 	int64_t block_at;               /* where in[lo] stands in the file */
-	uint8_t *last_raw;              /* BGZF: the block in which the carry begins */
-	struct zblock last;
+	struct str keep_raw;            /* BGZF: the blocks of the carry, compressed; only the first when it is long */
+	struct zblock *keep;
+	int64_t n_keep, cap_keep;
 };
 
 int source_open(struct source *s, const char *path, struct err *e);

@@ -70,8 +70,8 @@ choose(int64_t n, int64_t k)
 
 	for (int64_t i = 1; i <= k; i++) {
 		v = v * (n - k + i) / i;
-		if (v > (int64_t)1 << 40)
-			return (int64_t)1 << 40;
+		if (v > (int64_t)1 << 32)
+			return (int64_t)1 << 32;
 	}
 	return v;
 }
@@ -125,7 +125,7 @@ put_gt(struct cutter *t, const uint8_t *p, const uint8_t *end)
 			int64_t v = 0;
 
 			for (; p < end && *p >= '0' && *p <= '9'; p++)
-				v = 10 * v + (*p - '0');
+				v = v < 1 << 30 ? 10 * v + (*p - '0') : v;
 			str_addn(t->out, v == t->i ? "1" : "0", 1);
 		} else {
 			str_addn(t->out, p++, 1);

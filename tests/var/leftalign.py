@@ -363,6 +363,37 @@ d = vcf([("hp", 4, ".", "C", "T", ".", ".", ".", "GT", 0, 0, 0), ("hp", 9, ".", 
 h = vx("-f", "golden.fa", "--no-version", data=d)
 ok(h == d.replace(b"hp\t9\t.\tAA\tA\t.\t.\tEND=10", b"hp\t4\t.\tCA\tC\t.\t.\tEND=5"), "lines of 21 MB, in pieces", len(h))
 
+# --- what went wrong once --------------------------------------------------------------
+vx("-f", "golden.fa", data=HEAD.encode() + COLS.encode() + b"hp\t5\t.\t\n\tabc\n", status=1)
+ok("ends before ALT" in vx.err, "a line end where REF should be, a tab behind it", vx.err)
+vx("-f", "golden.fa", data=vcf([("hp", "9" * 30, ".", "A", "C", ".", ".", ".")]), status=1)
+ok("POS" in vx.err, "POS of 30 digits", vx.err)
+far = vcf([("hp", 3000000000, ".", "A", "C", ".", ".", ".")])
+ok(vx("-f", "golden.fa", "--no-version", data=far) == far, "POS beyond 2^31 passes as text")
+vx("-f", "golden.fa", "-O", "u", data=far, status=1)
+ok("beyond what BCF can hold" in vx.err, "and is an error for BCF", vx.err)
+for bad_rec, why in ((b"hp\t9\t.\tA\tC\n", "INFO"), (b"hp\t9\t.\tA\tC\0G\t.\t.\t.\n", "NUL")):
+    vx("-f", "golden.fa", "-O", "u", data=vcf([]) + bad_rec, status=1)
+    ok(why in vx.err, "no damaged BCF from a damaged line: " + why, vx.err)
+vx("-f", "golden.fa", "-m", "split", data=vcf([("hp", 9, ".", "AA", "A,", ".", ".", ".")]), status=1)
+ok("ALT is empty" in vx.err, "an empty ALT is not split off", vx.err)
+bare = COLS.encode() + b"hp\t9\t.\tAA\tA\t.\t.\t.\n"
+ok(body(vx("-f", "golden.fa", data=vx("-f", "golden.fa", data=bare))) == ["hp\t4\t.\tCA\tC\t.\t.\t."], "a header of #CHROM alone, twice")
+vx("-f", "golden.fa", "-o", "idx.bcf", data=data)
+ok(b"IDX=" not in vx("-f", "golden.fa", "idx.bcf"), "no IDX in a text header")
+ok(len(body(vx("-f", "golden.fa", "--guard", "-m", "split", data=vcf([("hp", 1, ".", "G", "A,*", ".", ".", "."), ("hp", 9, ".", "AA", "A", ".", ".", ".")])))) == 3,
+   "--guard and a split record at the first base")
+fasta("hp2.fa", {"c": "ACGT" * 3 + "A" * 30000})
+d = vcf([("c", 5, ".", "A", "C", ".", ".", ".", "GT", "0"), ("c", 30000, ".", "AA", "A", ".", ".", ".", "GT", "0|" + "1" * (6 << 20)),
+         ("c", 30001, ".", "A", "G", ".", ".", ".", "GT", "0")], HEAD + "##contig=<ID=c,length=30012>\n", COLS.rstrip() + "\tFORMAT\ts\n")
+for opts in ([], ["--unsorted", "ok"]):
+    h = vx("-f", "hp2.fa", "--no-version", *opts, data=d)
+    ok(h == d.replace(b"c\t30000\t.\tAA\tA", b"c\t12\t.\tTA\tT"), "a line in pieces that moves behind the window " + " ".join(opts), len(h))
+wide = vcf([("hp", 4, ".", "C", "T", ".", ".", "X=" + "".join(rng.choice("acgt") for _ in range(200000))) for _ in range(12)])
+open("wide.vcf.gz", "wb").write(bgzf(wide, 20000))
+a = [vx("-f", "golden.fa", "--no-version", "-O", "z", "-@", t, "-w", w, "wide.vcf.gz") for t in "14" for w in ("1", "10000")]
+ok(len(set(a)) == 1 and gzip.decompress(a[0]) == wide, "lines over many blocks: the same bytes however they are cut")
+
 # --- bcftools agrees --------------------------------------------------------------------
 if shutil.which("bcftools"):
     def bcf(*args):
