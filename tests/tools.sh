@@ -230,5 +230,60 @@ near() { paste <(sorted "$1" c.out) <(sorted "$1" d.out) | awk -v t="$2" -F '\t'
 is "permuted cells: statistics to 1e-9" "0 0" "$(near var/mean 1e-9) $(near var/residual_variances 1e-9)"
 is "permuted cells: PCA to 1e-6" 0 "$(near obsm/X_pca 1e-6)"
 is "permuted cells: neighbours as sets" "$(sorted obsp/distances c.out | cut -f 1,2 | cksum)" "$(sorted obsp/distances d.out | cut -f 1,2 | cksum)"
+# --- score ----------------------------------------------------------------------------
+ovx-simulate -q --cells 500 -o cc.ovx
+ovx-normalize -q cc.ovx -o ccn.ovx
+ovx-score -q ccn.ovx -o phase.ovx
+agree() { paste <(ovx-dump -p obs/phase "$1") <(ovx-dump -p obs/phase_truth "$1") | awk -F '\t' 'NR > 1 { n[$4]++; hit[$4] += $2 == $4 } END { print (hit["S"] > 0.95 * n["S"] && hit["G2M"] > 0.95 * n["G2M"] && hit["G1"] > 0.7 * n["G1"] ? "yes" : hit["G1"] "/" n["G1"] " " hit["S"] "/" n["S"] " " hit["G2M"] "/" n["G2M"]) }'; }
+is "score: 95 % of the dividing cells, 70 % of the others are in the true phase" yes "$(agree phase.ovx)"
+is "score: the layer as a pipe, another cap, other threads: the same bytes" "$(cksum < phase.ovx) $(cksum < phase.ovx)" "$(cat ccn.ovx | ovx-score -q -@ 3 | cksum) $(ovx-score -q -@ 1 -M 60M ccn.ovx | cksum)"
+is "score: a delta joins to the whole, and nothing is stale" "$(cksum < phase.ovx) ok" "$(ovx-score -q -n ccn.ovx -o d.sc; ovx-join -q ccn.ovx d.sc | cksum) $(ovx-check phase.ovx | cut -f 2)"
+ovx-dump -p obs/S_score phase.ovx > s1; ovx-dump -p obs/G2M_score phase.ovx > g1
+is "score: the phase by its rule" 0 "$(paste s1 g1 <(ovx-dump -p obs/phase phase.ovx) | awk -F '\t' 'NR > 1 { p = $2 < 0 && $4 < 0 ? "G1" : $4 > $2 ? "G2M" : "S"; bad += p != $6 } END { print bad + 0 }')"
+# the same data as a mouse's, and as an old annotation has it
+mkdir mouse old2 && ovx-export -q -o mouse cc.ovx && cp mouse/* old2 && gunzip mouse/*.gz old2/*.gz
+awk -F '\t' -v OFS='\t' '{ $2 = substr($2, 1, 1) tolower(substr($2, 2)); print }' mouse/features.tsv > f && mv f mouse/features.tsv
+sed -E 's/\bCENPU\b/MLF1IP/; s/\bPIMREG\b/FAM64A/; s/\bJPT1\b/HN1/' old2/features.tsv > f && mv f old2/features.tsv
+ovx-import -q mouse 2> /dev/null | ovx-normalize -q -o mouse.ovx; ovx-import -q old2 2> /dev/null | ovx-normalize -q -o old2.ovx
+has "score: a mouse is seen by its names" 0 'mouse: 40 of 43 S genes, 54 of 54 G2M' ovx-score -o mouse2.ovx mouse.ovx
+has "score: or said to be one" 1 'of a human cell-cycle' ovx-score --species human mouse.ovx
+is "score: retired names are found, with the same scores" "$(cksum < s1) $(cksum < g1)" "$(ovx-score -q old2.ovx -o o.ovx; ovx-dump -p obs/S_score o.ovx | cksum) $(ovx-dump -p obs/G2M_score o.ovx | cksum)"
+is "score: --compat takes them by the letter" "43 42" "$(for f in old2 ccn; do ovx-score -q --compat --json j $f.ovx > out; grep -o '"S_score":[0-9]*' j | cut -d : -f 2; done | tr '\n' ' ' | sed 's/ $//')"
+printf 'PCNA\tx\nMCM5\n\nnobody\n' > set.txt
+ovx-score -q --gene-set a=@set.txt --gene-set b=PCNA,MCM5,nobody,PCNA --gene-set one=G00500 ccn.ovx -o sets.ovx
+is "score: a list from a file or from the line" "$(ovx-dump -p obs/a_score sets.ovx | sed 1d | cksum)" "$(ovx-dump -p obs/b_score sets.ovx | sed 1d | cksum)"
+is "score: provenance holds the genes, no file" "1 0" "$(ovx-dump -l sets.ovx | awk '/^log/ { print $1 }' | while read -r l; do ovx-dump -p "$l" sets.ovx; done > log; grep -c '^gene-set=a=PCNA,MCM5,nobody$' log) $(grep -c set.txt log)"
+is "score: lists alone write no phase" 0 "$(ovx-dump -l sets.ovx | grep -cE '^obs/(phase|S_score)	')"
+# 40 genes in 40 bins: each is alone in its own
+ovx-dump -p var ccn.ovx | sed 1d | sed -n '301,340p' > forty
+is "score: the seed counts, where genes are drawn" "no yes" "$(for n in 5 100000; do [ "$(ovx-score -q --ctrl-size $n -s 1 ccn.ovx | ovx-dump -p obs/S_score | cksum)" = "$(ovx-score -q --ctrl-size $n ccn.ovx | ovx-dump -p obs/S_score | cksum)" ] && echo yes || echo no; done | tr '\n' ' ' | sed 's/ $//')"
+has "score: no controls left" 1 'no control genes' ovx-score --bins 40 --gene-set x=$(head -n 1 forty) <(ovx-cut -q --genes forty cc.ovx | ovx-normalize -q --exclude-highly-expressed no 2> /dev/null)
+has "score: too few genes for the bins" 1 'too few for 1000 bins' ovx-score --bins 1000 --gene-set x=$(head -n 1 forty) <(ovx-cut -q --genes forty cc.ovx | ovx-normalize -q --exclude-highly-expressed no 2> /dev/null)
+has "score: no cell-cycle genes at all" 1 'go by symbols' ovx-score <(ovx-cut -q --genes forty cc.ovx | ovx-normalize -q --exclude-highly-expressed no 2> /dev/null)
+has "score: a list of none" 1 'NAME=@FILE' ovx-score --gene-set x=set.txt ccn.ovx
+has "score: a centred layer" 2 'centred' ovx-score --layer scaled <(ovx-scale -q ccn.ovx)
+has "score: before normalize" 1 'ovx-normalize' ovx-score cc.ovx
+has "score: one list of two" 2 'go together' ovx-score --s-genes set.txt ccn.ovx
+has "score: two sets of one name" 2 'two sets are called' ovx-score --gene-set a=PCNA --gene-set a=MCM5 ccn.ovx
+has "score: a seed beyond the generator's" 2 '2^32' ovx-score -s 4294967296 ccn.ovx
+is "score: own lists of the cell cycle" "$(ovx-dump -p obs/phase phase.ovx | cksum)" "$(ovx-dump -p uns/cell_cycle phase.ovx | tr -d '\n' | sed 's/.*"S_score":{"given":43,"genes":\[\([^]]*\)\].*"G2M_score":{"given":54,"genes":\[\([^]]*\)\].*/\1\n\2\n/' | tr -d '"' > lists; ovx-score -q --s-genes <(head -n 1 lists | tr , '\n') --g2m-genes <(sed -n 2p lists | tr , '\n') ccn.ovx | ovx-dump -p obs/phase | cksum)"
+# --- doublet --------------------------------------------------------------------------
+ovx-simulate -q --cells 900 --genes 6000 --types 4 --doublets 0.1 -s 2 -o db.ovx
+ovx-doublet -q -b sample db.ovx -o dbl.ovx 2> err
+call() { paste <(ovx-dump -p obs/predicted_doublet "$1") <(ovx-dump -p obs/doublet "$1") | awk -F '\t' 'NR > 1 { n += $4; hit += $2 && $4; false += $2 && !$4 } END { print (hit > n / 5 && false < hit / 2 ? "yes" : n " " hit " " false) }'; }
+is "doublet: a fifth of the true ones at least is called, two of three calls are true" yes "$(call dbl.ovx)"
+is "doublet: each sample alone gives the same" "$(ovx-dump -p obs/doublet_score dbl.ovx | grep -F -f <(ovx-cut -q -e 'sample == "sample2"' db.ovx | ovx-dump -p obs | sed 1d) | cksum)" "$(ovx-cut -q -e 'sample == "sample2"' db.ovx | ovx-doublet -q -b sample | ovx-dump -p obs/doublet_score | sed 1d | cksum)"
+is "doublet: a pipe, another cap, other threads: the same bytes" "$(cksum < dbl.ovx) $(cksum < dbl.ovx)" "$(cat db.ovx | ovx-doublet -q -b sample -@ 3 2> /dev/null | cksum) $(ovx-doublet -q -@ 1 -M 150M -b sample db.ovx 2> /dev/null | cksum)"
+is "doublet: a delta joins to the whole, and nothing is stale" "$(cksum < dbl.ovx) ok" "$(ovx-doublet -q -n -b sample db.ovx -o d.db 2> /dev/null; ovx-join -q db.ovx d.db | cksum) $(ovx-check dbl.ovx | cut -f 2)"
+is "doublet: a threshold by hand" 0 "$(ovx-doublet -q -b sample --threshold 0.2 db.ovx -o t.db; paste <(ovx-dump -p obs/doublet_score t.db) <(ovx-dump -p obs/predicted_doublet t.db) | awk -F '\t' 'NR > 1 { bad += ($2 > 0.2) != $4 } END { print bad + 0 }')"
+is "doublet: --compat has its own seed" "$(ovx-doublet -q --compat -b sample -s 1234 db.ovx 2> /dev/null | ovx-dump -p obs/doublet_score | cksum)" "$(ovx-doublet -q --compat -b sample db.ovx 2> /dev/null | ovx-dump -p obs/doublet_score | cksum)"
+has "doublet: samples are not guessed, but said" 0 'there is obs/sample' ovx-doublet -o o.ovx db.ovx
+ovx-cut -q -e 'sample == "sample1"' db.ovx -o s1.db; ovx-cut -q --cells <(ovx-dump -p obs db.ovx | sed 1d | head -n 12) db.ovx -o few.db
+has "doublet: a small sample gets a warning" 0 'too few cells' ovx-doublet -o few.dbl few.db
+is "doublet: and no score, no call" "12 12 12" "$(paste <(ovx-dump -p obs/doublet_score few.dbl) <(ovx-dump -p obs/predicted_doublet few.dbl) | awk -F '\t' 'NR > 1 { n++; s += $2 == "nan"; c += $4 == "nan" } END { print n, s, c }')"
+has "doublet: a threshold that is none" 2 'neither auto nor' ovx-doublet --threshold high db.ovx
+has "doublet: a column that names no samples" 1 'no column of samples' ovx-doublet -b depth db.ovx
+has "doublet: genes of its own with --compat" 2 'own cut-offs' ovx-doublet --compat --n-top 100 db.ovx
+has "doublet: a seed beyond the generator's" 2 'at most' ovx-doublet --compat -s 4294967296 db.ovx
 echo "1..$n"
 [ $failed = 0 ]
