@@ -123,7 +123,8 @@ report(const struct scrublet_opt *s, const struct scrublet_batch *q)
 }
 
 static void
-put_uns(struct app *a, const struct scrublet_opt *so, const struct scrublet *s, const struct pick_groups *g, const char *from, struct err *e)
+put_uns(struct app *a, const struct scrublet_opt *so, const struct scrublet *s, const struct pick_groups *g, const char *from,
+	struct err *e)
 {
 	json_t *j, *all = json_object();
 	struct str t = {0};
@@ -211,8 +212,8 @@ put(struct app *a, const struct scrublet_opt *so, const struct scrublet *s, cons
 	put_uns(a, so, s, g, from, e);
 	table(s, g);
 	warn(so, s, g);
-	app_say(a, "%lld of %lld cells are called doublets%s%s", (long long)called, (long long)s->n_row, g->code ? ", each within its " : "",
-	    g->code ? o.batch : "");
+	app_say(a, "%lld of %lld cells are called doublets%s%s", (long long)called, (long long)s->n_row,
+	    g->code ? ", each within its " : "", g->code ? o.batch : "");
 	if (none && s->n_batch > 1)
 		app_say(a, "no call for %lld", (long long)none);
 	app_stat_int(a, "doublets", called);

@@ -82,7 +82,8 @@ int scrublet(struct rows *r, const struct scrublet_opt *o, struct scrublet *s, s
 void scrublet_clear(struct scrublet *s);
 /* Upper bound of its bytes, the result included.  size [n_batch] cells of each sample; nnz non-zeros of the matrix, -1 =
  * not known. */
-int64_t scrublet_bytes(int64_t n_row, int64_t n_col, const int64_t *size, int64_t nnz, const struct scrublet_opt *o, int n_worker);
+int64_t scrublet_bytes(int64_t n_row, int64_t n_col, const int64_t *size, int64_t nnz, const struct scrublet_opt *o,
+	int n_worker);
 
 /* The parts. */
 
