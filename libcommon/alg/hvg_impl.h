@@ -1,4 +1,4 @@
-/* hvg_impl - what the flavors share; private to hvg*.c */
+/* hvg_impl - what the flavors share; private to hvg*.c, and used by scrublet_gene.c */
 #ifndef OVX_HVG_IMPL_H
 #define OVX_HVG_IMPL_H
 

@@ -1,4 +1,4 @@
-/* knn_impl - what the exact and the approximate search share; private to alg/knn*
+/* knn_impl - what the exact and the approximate search share; private to alg/knn*, and used by scrublet*.c
  *
  * Rows are packed for matrix products: centred (Euclidean) or of unit length
  * (cosine), times a power of two that keeps squares in range, then zeros up to d4,
