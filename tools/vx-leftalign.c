@@ -128,21 +128,22 @@ add_lines(struct flow *f, struct err *e)
 	return e->code;
 }
 
-/* BCF and indexes need every contig in the header: those of the reference go there. */
+/* BCF and indexes need every contig in the header: those of the reference that are missing go there. */
 static int
-add_contigs(struct flow *f, const struct fasta *ref, int text, struct err *e)
+add_contigs(struct flow *f, const struct fasta *ref, struct err *e)
 {
 	struct str t = {0};
+	int shared = hts_contigs(f->head) == 0;
 
-	for (int i = 0; i < fasta_n(ref) && !e->code; i++) {
+	for (int i = 0; i < fasta_n(ref); i++) {
 		if (hts_contig(f->head, fasta_name(ref, i)) >= 0)
-			continue;
-		str_addf(&t, "##contig=<ID=%s,length=%lld>\n", fasta_name(ref, i), (long long)fasta_length(ref, i));
+			shared = 1;
+		else
+			str_addf(&t, "##contig=<ID=%s,length=%lld>\n", fasta_name(ref, i), (long long)fasta_length(ref, i));
 	}
-	/* A header that names contigs in another way (chr1, 1) is left as it is. */
-	if (t.n && hts_contigs(f->head) == 0)
+	/* A header that names them all in another way (chr1, 1) is left as it is. */
+	if (t.n && shared)
 		flow_header_add(f, t.s, e);
-	(void)text;
 	str_clear(&t);
 	return e->code;
 }
@@ -264,8 +265,8 @@ align(struct app *a, struct flow *f, struct scan_opts *so, enum flow_type t, int
 	const struct chunk_stats *s = &f->stats;
 	int n = par_n(a->par);
 
-	if (t != FLOW_TEXT || o.index || f->in.bcf)
-		add_contigs(f, so->ref, t == FLOW_TEXT, e);
+	if (!f->in.bcf && (t == FLOW_BCF || t == FLOW_UBCF || o.index))
+		add_contigs(f, so->ref, e);
 	add_lines(f, e);
 	so->head = f->head;
 	if (e->code || flow_start(f, a->out.fd, t, level < 0 ? 4 : level, level < 0, e))

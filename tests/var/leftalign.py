@@ -394,6 +394,10 @@ open("wide.vcf.gz", "wb").write(bgzf(wide, 20000))
 a = [vx("-f", "golden.fa", "--no-version", "-O", "z", "-@", t, "-w", w, "wide.vcf.gz") for t in "14" for w in ("1", "10000")]
 ok(len(set(a)) == 1 and gzip.decompress(a[0]) == wide, "lines over many blocks: the same bytes however they are cut")
 
+vx("-f", "golden.fa", "-o", "part.bcf", data=vcf([("hp", 9, ".", "AA", "A", ".", ".", "."), ("str", 9, ".", "A", "G", ".", ".", ".")], HEAD + "##contig=<ID=hp,length=24>\n"))
+h = vx("-f", "golden.fa", "part.bcf").decode()
+ok(h.count("##contig=<ID=") == len(seqs) and [l.split("\t")[0] for l in body(h.encode())] == ["hp", "str"], "BCF from a header with some of the contigs")
+
 # --- every record respelt comes back ------------------------------------------------------
 def tool(name, *args):
     return subprocess.run([os.path.join(BIN, name), "-q", *args], stdout=subprocess.PIPE, check=True).stdout
