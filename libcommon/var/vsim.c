@@ -115,9 +115,11 @@ vsim_header(const struct vsim *v, struct str *out)
 	str_add(out, "\n");
 }
 
+#define DEL_LENGTH 200          /* bases of a <DEL>; SPAN has room for them */
+
 /* Columns behind ALT, newline included. */
 static void
-put_rest(const struct vsim *v, struct rng *r, int n_alt, int64_t end, struct str *t)
+put_rest(const struct vsim *v, struct rng *r, int n_alt, int del, int64_t end, struct str *t)
 {
 	double af = pow(10, -4 * rng_u01(r));
 	int dp = 20 + (int)rng_below(r, 40);
@@ -144,7 +146,9 @@ put_rest(const struct vsim *v, struct rng *r, int n_alt, int64_t end, struct str
 		    af * 1.5, af, af * .5, af * .8, u % 4000000);
 		break;
 	}
-	if (end > 0 && u % 20 == 0 && v->type != VSIM_CLINVAR)
+	if (del)
+		str_addf(t, ";END=%lld;SVLEN=-%d", (long long)end, DEL_LENGTH);
+	else if (end > 0 && u % 20 == 0 && v->type != VSIM_CLINVAR)
 		str_addf(t, ";END=%lld", (long long)end);
 	if (v->type == VSIM_WGS) {
 		str_addf(t, "\tGT:AD:DP:GQ:PL\t%s:%d,%d%s:%d:%u:%u,0,%u%s", n_alt > 1 ? "1/2" : u & 2 ? "0/1" : "1/1", dp / 2, dp - dp / 2, n_alt > 1 ? ",3" : "", dp,
@@ -303,12 +307,13 @@ pad(const struct vsim *v, struct rng *r, int64_t *pos, struct str *a, int n, str
 static void
 put_line(const struct vsim *v, int64_t pos1, const struct str *a, int n, const char *rest_key, struct rng rest, struct str *out)
 {
-	int64_t end = a[n - 1].s[0] == '<' ? pos1 + 500 : pos1 + (int64_t)a[0].n - 1;
+	int del = a[n - 1].s[0] == '<';
+	int64_t end = del ? pos1 + DEL_LENGTH : pos1 + (int64_t)a[0].n - 1;
 
 	out->n = 0;
 	str_addf(out, "%s\t%lld\t%s\t%s\t%s%s%s", fasta_name(v->ref, v->contig), (long long)pos1, rest_key, a[0].s, a[1].s, n > 2 ? "," : "",
 	    n > 2 ? a[2].s : "");
-	put_rest(v, &rest, n - 1, end, out);
+	put_rest(v, &rest, n - 1, del, end, out);
 }
 
 /* The site at v->pos as a record; 0 when it does not do and the next is to be tried. */
