@@ -63,7 +63,7 @@ check(void)
 /* Chunks in flight, with what is known of their records. */
 #define CHUNK_COST (5 << 18)
 #define ROOM_LEAST (8 << 20)
-#define ROOM_MORE (24 << 20)
+#define ROOM_MORE (12 << 20)
 #define GZ_COST (20 << 20)
 
 /* Threads when nobody says: those of the seed's tiers, by memory that may be used. */
@@ -365,7 +365,7 @@ run(struct app *a, struct err *e)
 		return err_set(e, ERR_USAGE, "-W: only .vcf.gz and BCF can be indexed; name the output so, or give -O z or -O b");
 	plan(a, &p, e);
 	spare = a->memory - p.memory - (16 << 20) - a->threads * (int64_t)(1 << 20);
-	/* What is over goes half to records that are held back, up to 32 MB of them, and to the map of the reference. */
+	/* What is over goes half to records that are held back, up to 20 MB of them, and to the map of the reference. */
 	spare = spare > 0 ? spare : 0;
 	room = ROOM_LEAST + (spare / 2 < ROOM_MORE ? spare / 2 : ROOM_MORE);
 	so.ref = e->code ? NULL : fasta_open(o.ref, spare - (room - ROOM_LEAST), e);

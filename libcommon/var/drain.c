@@ -8,7 +8,7 @@
 #include "os/bgzf.h"
 #include "os/file.h"
 
-#define JOBS_BYTES (8 << 20)            /* bytes that wait for compression before they are written */
+#define JOBS_BYTES (2 << 20)            /* bytes that wait for compression before they are written */
 
 void
 drain_open(struct drain *k, int fd, enum drain_kind kind, int level, int reuse, struct par *p)
