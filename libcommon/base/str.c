@@ -97,6 +97,15 @@ strs_add(struct strs *l, const char *s, size_t n)
 }
 
 void
+strs_add_new(struct strs *l, const char *s, size_t n)
+{
+	for (int64_t i = 0; i < l->n; i++)
+		if (strs_len(l, i) == n && memcmp(strs_get(l, i), s, n) == 0)
+			return;
+	strs_add(l, s, n);
+}
+
+void
 strs_clear(struct strs *l)
 {
 	mem_free(l->at);

@@ -30,6 +30,8 @@ struct strs {
 const char *strs_get(const struct strs *l, int64_t i);
 size_t strs_len(const struct strs *l, int64_t i);
 void strs_add(struct strs *l, const char *s, size_t n);
+/* The same unless it is there already; looks at all: for short lists. */
+void strs_add_new(struct strs *l, const char *s, size_t n);
 void strs_clear(struct strs *l);
 
 /* Numbers under names; open addressing, 16 bytes a slot and no copy of the

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/mem.h"
+#include "var/typed.h"
 
 void
 chunk_clear(struct chunk *c)
@@ -69,8 +70,7 @@ chunk_bcf_length(const uint8_t *p, size_t n)
 {
 	if (n < 8)
 		return 0;
-	return 8 + ((size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24) +
-	    ((size_t)p[4] | (size_t)p[5] << 8 | (size_t)p[6] << 16 | (size_t)p[7] << 24);
+	return 8 + (size_t)typed_get32(p) + typed_get32(p + 4);
 }
 
 void

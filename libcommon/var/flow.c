@@ -231,14 +231,8 @@ flow_run(struct flow *f, struct err *e)
 			struct chunk *t = c[i];
 
 			chunk_stats_add(&f->stats, &t->stats);
-			for (int64_t k = 0; k < t->whole.n; k++) {
-				int64_t j = 0;
-
-				while (j < f->whole.n && strcmp(strs_get(&f->whole, j), strs_get(&t->whole, k)))
-					j++;
-				if (j == f->whole.n)
-					strs_add(&f->whole, strs_get(&t->whole, k), strs_len(&t->whole, k));
-			}
+			for (int64_t k = 0; k < t->whole.n; k++)
+				strs_add_new(&f->whole, strs_get(&t->whole, k), strs_len(&t->whole, k));
 			c[i] = NULL;
 			order_add(&f->order, t, e);
 		}

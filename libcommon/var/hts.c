@@ -12,19 +12,7 @@
 #include <htslib/vcf.h>
 #include "base/mem.h"
 #include "var/hts_rec.h"
-
-static uint32_t
-le32(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static void
-put_le32(uint8_t *p, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
+#include "var/typed.h"
 
 /* --- headers ----------------------------------------------------------------- */
 
@@ -65,23 +53,6 @@ hts_head_free(struct hts_head *h)
 }
 
 int
-hts_head_contig(struct hts_head *h, const char *name, int64_t length, struct err *e)
-{
-	struct str line = {0};
-
-	if (e->code || bcf_hdr_name2id(h->h, name) >= 0)
-		return e->code;
-	str_addf(&line, "##contig=<ID=%s", name);
-	if (length >= 0)
-		str_addf(&line, ",length=%lld", (long long)length);
-	str_add(&line, ">");
-	if (bcf_hdr_append(h->h, line.s) < 0 || bcf_hdr_sync(h->h) < 0)
-		err_set(e, ERR_DATA, "contig '%s' cannot be declared in the header", name);
-	str_clear(&line);
-	return e->code;
-}
-
-int
 hts_head_line(struct hts_head *h, const char *line, struct err *e)
 {
 	if (!e->code && bcf_hdr_append(h->h, line) < 0)
@@ -98,18 +69,6 @@ hts_head_sync(struct hts_head *h, struct err *e)
 }
 
 int
-hts_head_text(const struct hts_head *h, struct str *out, struct err *e)
-{
-	kstring_t k = {0, 0, NULL};
-
-	if (bcf_hdr_format(h->h, 0, &k) < 0)
-		return err_set(e, ERR_DATA, "the header cannot be written");
-	str_addn(out, k.s, k.l);
-	free(k.s);
-	return 0;
-}
-
-int
 hts_head_bcf(const struct hts_head *h, struct str *out, struct err *e)
 {
 	kstring_t k = {0, 0, NULL};
@@ -118,7 +77,7 @@ hts_head_bcf(const struct hts_head *h, struct str *out, struct err *e)
 	if (bcf_hdr_format(h->h, 1, &k) < 0)
 		return err_set(e, ERR_DATA, "the header cannot be written");
 	str_addn(out, "BCF\2\2", 5);
-	put_le32(len, (uint32_t)k.l + 1);
+	typed_put32(len, (uint32_t)k.l + 1);
 	str_addn(out, len, 4);
 	str_addn(out, k.s, k.l + 1);
 	free(k.s);
@@ -155,31 +114,15 @@ hts_contig_length(const struct hts_head *h, int i)
 }
 
 int
-hts_samples(const struct hts_head *h)
-{
-	return bcf_hdr_nsamples(h->h);
-}
-
-int
 hts_key_id(const struct hts_head *h, const char *name)
 {
 	return bcf_hdr_id2int(h->h, BCF_DT_ID, name);
 }
 
-const char *
-hts_key_name(const struct hts_head *h, int id)
-{
-	return id >= 0 && id < h->h->n[BCF_DT_ID] ? h->h->id[BCF_DT_ID][id].key : NULL;
-}
-
 enum hts_number
-hts_number(const struct hts_head *h, enum hts_where where, const char *key)
+hts_number_of(const bcf_hdr_t *h, int type, int id)
 {
-	int id = bcf_hdr_id2int(h->h, BCF_DT_ID, key), type = where == HTS_INFO ? BCF_HL_INFO : BCF_HL_FMT;
-
-	if (id < 0 || !bcf_hdr_idinfo_exists(h->h, type, id))
-		return HTS_UNDECLARED;
-	switch (bcf_hdr_id2length(h->h, type, id)) {
+	switch (bcf_hdr_id2length(h, type, id)) {
 	case BCF_VL_A:
 		return HTS_A;
 	case BCF_VL_R:
@@ -191,6 +134,16 @@ hts_number(const struct hts_head *h, enum hts_where where, const char *key)
 	default:
 		return HTS_VARIES;
 	}
+}
+
+enum hts_number
+hts_number(const struct hts_head *h, enum hts_where where, const char *key)
+{
+	int id = bcf_hdr_id2int(h->h, BCF_DT_ID, key), type = where == HTS_INFO ? BCF_HL_INFO : BCF_HL_FMT;
+
+	if (id < 0 || !bcf_hdr_idinfo_exists(h->h, type, id))
+		return HTS_UNDECLARED;
+	return hts_number_of(h->h, type, id);
 }
 
 /* --- records ----------------------------------------------------------------- */
@@ -238,14 +191,14 @@ hts_put(const bcf1_t *b, struct str *out)
 	uint32_t qual;
 
 	memcpy(&qual, &b->qual, 4);
-	put_le32(x, (uint32_t)b->shared.l + 24);
-	put_le32(x + 4, (uint32_t)b->indiv.l);
-	put_le32(x + 8, (uint32_t)b->rid);
-	put_le32(x + 12, (uint32_t)b->pos);
-	put_le32(x + 16, (uint32_t)b->rlen);
-	put_le32(x + 20, qual);
-	put_le32(x + 24, (uint32_t)b->n_allele << 16 | b->n_info);
-	put_le32(x + 28, (uint32_t)b->n_fmt << 24 | b->n_sample);
+	typed_put32(x, (uint32_t)b->shared.l + 24);
+	typed_put32(x + 4, (uint32_t)b->indiv.l);
+	typed_put32(x + 8, (uint32_t)b->rid);
+	typed_put32(x + 12, (uint32_t)b->pos);
+	typed_put32(x + 16, (uint32_t)b->rlen);
+	typed_put32(x + 20, qual);
+	typed_put32(x + 24, (uint32_t)b->n_allele << 16 | b->n_info);
+	typed_put32(x + 28, (uint32_t)b->n_fmt << 24 | b->n_sample);
 	str_addn(out, x, sizeof x);
 	str_addn(out, b->shared.s, b->shared.l);
 	str_addn(out, b->indiv.s, b->indiv.l);
@@ -289,18 +242,18 @@ hts_get(struct hts_conv *c, const uint8_t *rec, size_t n, struct err *e)
 	bcf1_t *b = c->rec;
 	uint32_t shared, indiv, qual;
 
-	if (n < 32 || (shared = le32(rec)) < 24 || (indiv = le32(rec + 4)) != n - 8 - shared || shared > n - 8)
+	if (n < 32 || (shared = typed_get32(rec)) < 24 || (indiv = typed_get32(rec + 4)) != n - 8 - shared || shared > n - 8)
 		return err_set(e, ERR_DATA, "damaged: a BCF record of impossible size");
 	bcf_clear(b);
-	b->rid = (int32_t)le32(rec + 8);
-	b->pos = (int32_t)le32(rec + 12);
-	b->rlen = (int32_t)le32(rec + 16);
-	qual = le32(rec + 20);
+	b->rid = (int32_t)typed_get32(rec + 8);
+	b->pos = (int32_t)typed_get32(rec + 12);
+	b->rlen = (int32_t)typed_get32(rec + 16);
+	qual = typed_get32(rec + 20);
 	memcpy(&b->qual, &qual, 4);
-	b->n_allele = le32(rec + 24) >> 16;
-	b->n_info = le32(rec + 24) & 0xffff;
-	b->n_fmt = le32(rec + 28) >> 24;
-	b->n_sample = le32(rec + 28) & 0xffffff;
+	b->n_allele = typed_get32(rec + 24) >> 16;
+	b->n_info = typed_get32(rec + 24) & 0xffff;
+	b->n_fmt = typed_get32(rec + 28) >> 24;
+	b->n_sample = typed_get32(rec + 28) & 0xffffff;
 	b->shared.l = b->indiv.l = 0;
 	if (kputsn((const char *)rec + 32, shared - 24, &b->shared) < 0 || kputsn((const char *)rec + 8 + shared, indiv, &b->indiv) < 0)
 		mem_oom(n);
@@ -319,38 +272,6 @@ hts_to_text(struct hts_conv *c, const uint8_t *rec, size_t n, struct str *out, s
 	return 0;
 }
 
-/* --- a record's first bytes --------------------------------------------------- */
-
-/* A typed string at p (before end): its text; NULL when it is none. */
-const uint8_t *
-hts_typed(const uint8_t *p, const uint8_t *end, const uint8_t **s, size_t *n)
-{
-	size_t k;
-	int type;
-
-	if (p >= end)
-		return NULL;
-	type = *p & 15;
-	k = *p++ >> 4;
-	if (k == 15) {
-		int int_type, width;
-
-		if (p >= end)
-			return NULL;
-		int_type = *p++ & 15;
-		width = int_type == 1 ? 1 : int_type == 2 ? 2 : int_type == 3 ? 4 : 0;
-		if (!width || end - p < width || p[width - 1] & 128)    /* none is negative */
-			return NULL;
-		k = width == 1 ? p[0] : width == 2 ? (size_t)p[0] | (size_t)p[1] << 8 : le32(p);
-		p += width;
-	}
-	if ((type != 7 && k) || k > (size_t)(end - p))
-		return NULL;
-	*s = p;
-	*n = k;
-	return p + k;
-}
-
 void
 hts_alleles(const uint8_t *rec, size_t n, struct str *out)
 {
@@ -360,11 +281,11 @@ hts_alleles(const uint8_t *rec, size_t n, struct str *out)
 
 	if (n < 32)
 		return;
-	end = rec + 8 + le32(rec);
-	n_allele = le32(rec + 24) >> 16;
-	p = hts_typed(p, end, &s, &k);          /* ID */
+	end = rec + 8 + typed_get32(rec);
+	n_allele = typed_get32(rec + 24) >> 16;
+	p = typed_text(p, end, &s, &k);          /* ID */
 	for (uint32_t i = 0; p && i < n_allele; i++) {
-		p = hts_typed(p, end, &s, &k);
+		p = typed_text(p, end, &s, &k);
 		if (p)
 			str_addn(out, s, k);
 		str_addn(out, "\t", 1);
@@ -374,7 +295,7 @@ hts_alleles(const uint8_t *rec, size_t n, struct str *out)
 int64_t
 hts_rlen(const uint8_t *rec, size_t n)
 {
-	return n < 20 ? 1 : (int32_t)le32(rec + 16);
+	return n < 20 ? 1 : (int32_t)typed_get32(rec + 16);
 }
 
 /* --- indexes ----------------------------------------------------------------- */
@@ -452,11 +373,11 @@ set_meta(struct hts_index *x)
 	int bad;
 
 	for (int i = 0; i < 7; i++)
-		put_le32(head + 4 * i, v[i]);
+		typed_put32(head + 4 * i, v[i]);
 	str_addn(&t, head, sizeof head);
 	for (int64_t i = 0; i < x->names.n; i++)
 		str_addn(&t, strs_get(&x->names, i), strs_len(&x->names, i) + 1);
-	put_le32((uint8_t *)t.s + 24, (uint32_t)t.n - 28);
+	typed_put32((uint8_t *)t.s + 24, (uint32_t)t.n - 28);
 	bad = hts_idx_set_meta(x->idx, (uint32_t)t.n, (uint8_t *)t.s, 1);
 	str_clear(&t);
 	return bad;

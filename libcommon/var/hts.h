@@ -22,23 +22,18 @@ enum hts_number { HTS_UNDECLARED, HTS_FIXED, HTS_VARIES, HTS_A, HTS_R, HTS_G };
 /* Reads a header's text (n bytes, with its #CHROM line).  ERR_DATA when htslib cannot. */
 struct hts_head *hts_head_read(const char *text, size_t n, struct err *e);
 void hts_head_free(struct hts_head *h);
-/* Declares contigs that are missing, as an index or BCF needs them.  length -1 = unknown. */
-int hts_head_contig(struct hts_head *h, const char *name, int64_t length, struct err *e);
 /* Adds a ## line; after the last of them, hts_head_sync. */
 int hts_head_line(struct hts_head *h, const char *line, struct err *e);
 int hts_head_sync(struct hts_head *h, struct err *e);
-/* The header as text (VCF), or as BCF's binary header with its magic. */
-int hts_head_text(const struct hts_head *h, struct str *out, struct err *e);
+/* The header as BCF has it, with its magic. */
 int hts_head_bcf(const struct hts_head *h, struct str *out, struct err *e);
 /* Number of a contig or -1; name and length (-1 = not given) of contig i; how many. */
 int hts_contig(const struct hts_head *h, const char *name);
 const char *hts_contig_name(const struct hts_head *h, int i);
 int64_t hts_contig_length(const struct hts_head *h, int i);
 int hts_contigs(const struct hts_head *h);
-int hts_samples(const struct hts_head *h);
 enum hts_number hts_number(const struct hts_head *h, enum hts_where where, const char *key);
-/* The name of dictionary entry id (FILTER, INFO, FORMAT), or NULL; the id of a name, or -1. */
-const char *hts_key_name(const struct hts_head *h, int id);
+/* The id of a name (FILTER, INFO, FORMAT), or -1. */
 int hts_key_id(const struct hts_head *h, const char *name);
 
 /* Conversion of single records; one for each thread. */
@@ -60,9 +55,6 @@ int hts_tag(struct hts_conv *c, const uint8_t *rec, size_t n, const char *key, c
  * reference. */
 void hts_alleles(const uint8_t *rec, size_t n, struct str *out);
 int64_t hts_rlen(const uint8_t *rec, size_t n);
-
-/* A typed string in a BCF record, p < end: its bytes; returns what comes behind it, NULL when it is damaged. */
-const uint8_t *hts_typed(const uint8_t *p, const uint8_t *end, const uint8_t **s, size_t *n);
 
 /* An index made while the file is written.  csi: .csi with min_shift 14, else .tbi (text, contigs up to 512 Mb).  offset0: virtual offset
  * of the first record. */

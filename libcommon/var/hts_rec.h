@@ -19,6 +19,8 @@ struct hts_conv {
 	int n_buf, n_buf2;
 };
 
+/* Number= of the declaration of dictionary entry id under type (BCF_HL_*), which exists. */
+enum hts_number hts_number_of(const bcf_hdr_t *h, int type, int id);
 /* Takes the bytes of a record into c->rec; ERR_DATA when they cannot be one. */
 int hts_get(struct hts_conv *c, const uint8_t *rec, size_t n, struct err *e);
 /* Bytes of a record whose fields are in step. */

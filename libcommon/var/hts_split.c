@@ -3,6 +3,8 @@
 #include <string.h>
 #include "base/mem.h"
 #include "var/hts_rec.h"
+#include "var/keep.h"
+#include "var/typed.h"
 
 /* --- trust ------------------------------------------------------------------- */
 
@@ -21,29 +23,12 @@ integer(const uint8_t *p, int type)
 static size_t
 typed(const uint8_t *p, const uint8_t *end, int *type, int64_t *n)
 {
-	static const uint8_t width[16] = { 0, 1, 2, 4, 0, 4, 0, 1 };       /* not 4: 64 bits, which BCF 2.2 lacks */
-	const uint8_t *q = p;
+	const uint8_t *v;
+	size_t count = 0, k = typed_value(p, end, type, &count, &v);
 
-	if (q >= end)
-		return 0;
-	*type = *q & 15;
-	*n = *q++ >> 4;
-	if (*n == 15) {
-		int w = q < end ? *q & 15 : 0;
-
-		q++;
-		if (w < 1 || w > 3 || end - q < (w == 3 ? 4 : w))
-			return 0;
-		*n = integer(q, w);
-		if (*n < 0)
-			return 0;
-		q += w == 3 ? 4 : w;
-	}
-	if (*n && !width[*type])
-		return 0;
-	if (*n * width[*type] > end - q)
-		return 0;
-	return (size_t)(q - p) + (size_t)(*n * width[*type]);
+	*n = (int64_t)count;
+	/* Not type 4: 64 bits, which BCF 2.2 lacks. */
+	return k && (*type != 4 || count == 0) ? k : 0;
 }
 
 /* A typed key that the header has under what (BCF_HL_*). */
@@ -121,72 +106,28 @@ hts_check(const bcf_hdr_t *h, const bcf1_t *b, struct err *e)
 
 /* --- splitting --------------------------------------------------------------- */
 
-static int64_t
-choose(int64_t n, int64_t k)
-{
-	int64_t v = 1;
-
-	for (int64_t i = 1; i <= k; i++) {
-		v = v * (n - k + i) / i;
-		if (v > (int64_t)1 << 32)
-			return (int64_t)1 << 32;
-	}
-	return v;
-}
-
-/* Which of n values concern allele alt: their numbers in pick, how many returned; 0 = the count fits nothing. */
-static int
-picks(int number, int n, int n_alt, int alt, int *pick)
-{
-	int64_t at = 0;
-
-	if (number == BCF_VL_A && n == n_alt) {
-		pick[0] = alt - 1;
-		return 1;
-	}
-	if (number == BCF_VL_R && n == n_alt + 1) {
-		pick[0] = 0;
-		pick[1] = alt;
-		return 2;
-	}
-	for (int p = 1; number == BCF_VL_G && p <= 16; p++) {
-		if (choose(n_alt + p, p) != n)
-			continue;
-		pick[0] = 0;
-		for (int m = 1; m <= p; m++) {
-			at += choose(alt + p - m, p - m + 1);
-			pick[m] = (int)at;
-		}
-		return p + 1;
-	}
-	return 0;
-}
-
 static void
 note(struct strs *whole, const char *where, const char *key_)
 {
 	struct str t = {0};
-	int64_t j = 0;
 
 	str_addf(&t, "%s%s", where, key_);
-	while (j < whole->n && strcmp(strs_get(whole, j), t.s))
-		j++;
-	if (j == whole->n)
-		strs_add(whole, t.s, t.n);
+	strs_add_new(whole, t.s, t.n);
 	str_clear(&t);
 }
 
 /* Values of a comma-separated text. */
 static char *
-pick_text(const char *s, size_t n, int number, int n_alt, int alt, int *fits)
+pick_text(const char *s, size_t n, enum hts_number number, int n_alt, int alt, int *fits)
 {
-	int m = 1, pick[17], k;
+	int64_t pick[KEEP_MOST];
+	int m = 1, k;
 	struct str t = {0};
 	char *out;
 
 	for (size_t i = 0; i < n; i++)
 		m += s[i] == ',';
-	k = picks(number, m, n_alt, alt, pick);
+	k = keep_values(number, m, n_alt, alt, pick);
 	*fits = k > 0;
 	for (int j = 0; j < k; j++) {
 		size_t at = 0, len;
@@ -214,15 +155,17 @@ static void
 split_info(struct hts_conv *c, int alt, struct strs *whole)
 {
 	bcf1_t *from = c->rec, *to = c->two;
-	int n_alt = from->n_allele - 1, pick[17], k, n;
+	int64_t pick[KEEP_MOST];
+	int n_alt = from->n_allele - 1, k, n;
 
 	for (int i = 0; i < from->n_info; i++) {
 		const bcf_info_t *f = &from->d.info[i];
 		const char *name = bcf_hdr_int2id(c->h, BCF_DT_ID, f->key);
-		int number = bcf_hdr_id2length(c->h, BCF_HL_INFO, f->key), type = bcf_hdr_id2type(c->h, BCF_HL_INFO, f->key);
-		uint32_t v[17];
+		enum hts_number number = hts_number_of(c->h, BCF_HL_INFO, f->key);
+		int type = bcf_hdr_id2type(c->h, BCF_HL_INFO, f->key);
+		uint32_t v[KEEP_MOST];
 
-		if ((number != BCF_VL_A && number != BCF_VL_R && number != BCF_VL_G) || f->len <= 0 || is_missing(f))
+		if ((number != HTS_A && number != HTS_R && number != HTS_G) || f->len <= 0 || is_missing(f))
 			continue;
 		if (f->type == BCF_BT_CHAR) {
 			int fits;
@@ -239,7 +182,7 @@ split_info(struct hts_conv *c, int alt, struct strs *whole)
 			continue;
 		}
 		n = type == BCF_HT_INT || type == BCF_HT_REAL ? bcf_get_info_values(c->h, from, name, &c->buf, &c->n_buf, type) : 0;
-		k = n > 0 ? picks(number, n, n_alt, alt, pick) : 0;
+		k = n > 0 ? keep_values(number, n, n_alt, alt, pick) : 0;
 		for (int j = 0; j < k; j++)
 			memcpy(&v[j], (uint32_t *)c->buf + pick[j], 4);
 		if (k)
@@ -265,15 +208,18 @@ split_gt(struct hts_conv *c, int alt)
 
 /* Numbers of one FORMAT field, sample by sample; rows are filled with "vector end". */
 static void
-split_numbers(struct hts_conv *c, const char *name, int number, int type, int alt, struct strs *whole)
+split_numbers(struct hts_conv *c, const char *name, enum hts_number number, int type, int alt, struct strs *whole)
 {
-	int n_alt = c->rec->n_allele - 1, n_sample = c->rec->n_sample, width, most = 0, n, bad = 0, k, pick[17];
+	int n_alt = c->rec->n_allele - 1, n_sample = c->rec->n_sample, width, most = 0, n, bad = 0, k;
+	int room;
+	int64_t pick[KEEP_MOST];
 	uint32_t *v, *w, end_mark, missing;
 
 	n = bcf_get_format_values(c->h, c->rec, name, &c->buf, &c->n_buf, type);
 	if (n <= 0)
 		return;
 	width = n / n_sample;
+	room = width > KEEP_MOST ? width : KEEP_MOST;
 	v = c->buf;
 	if (type == BCF_HT_REAL) {
 		memcpy(&end_mark, &bcf_float_vector_end, 4);
@@ -282,9 +228,9 @@ split_numbers(struct hts_conv *c, const char *name, int number, int type, int al
 		end_mark = (uint32_t)bcf_int32_vector_end;
 		missing = (uint32_t)bcf_int32_missing;
 	}
-	w = mem_new(uint32_t, (long long)n_sample * (width > 17 ? width : 17));
+	w = mem_new(uint32_t, (long long)n_sample * room);
 	for (int s = 0; s < n_sample; s++) {
-		uint32_t *from = v + (size_t)s * (size_t)width, *to = w + (size_t)s * (size_t)(width > 17 ? width : 17);
+		uint32_t *from = v + (size_t)s * (size_t)width, *to = w + (size_t)s * (size_t)room;
 		int m = 0;
 
 		while (m < width && from[m] != end_mark)
@@ -292,7 +238,7 @@ split_numbers(struct hts_conv *c, const char *name, int number, int type, int al
 		if (m <= 1 && (m == 0 || from[0] == missing)) {
 			k = m;
 			memcpy(to, from, (size_t)m * 4);
-		} else if ((k = picks(number, m, n_alt, alt, pick)) > 0) {
+		} else if ((k = keep_values(number, m, n_alt, alt, pick)) > 0) {
 			for (int j = 0; j < k; j++)
 				to[j] = from[pick[j]];
 		} else {
@@ -300,12 +246,12 @@ split_numbers(struct hts_conv *c, const char *name, int number, int type, int al
 			memcpy(to, from, (size_t)m * 4);
 			bad = 1;
 		}
-		for (int j = k; j < (width > 17 ? width : 17); j++)
+		for (int j = k; j < room; j++)
 			to[j] = end_mark;
 		most = k > most ? k : most;
 	}
 	for (int s = 0; s < n_sample; s++)
-		memmove(w + (size_t)s * (size_t)most, w + (size_t)s * (size_t)(width > 17 ? width : 17), (size_t)most * 4);
+		memmove(w + (size_t)s * (size_t)most, w + (size_t)s * (size_t)room, (size_t)most * 4);
 	bcf_update_format(c->h, c->two, name, w, most * n_sample, type);
 	if (bad)
 		note(whole, "FORMAT/", name);
@@ -313,7 +259,7 @@ split_numbers(struct hts_conv *c, const char *name, int number, int type, int al
 }
 
 static void
-split_strings(struct hts_conv *c, const char *name, int number, int alt, struct strs *whole)
+split_strings(struct hts_conv *c, const char *name, enum hts_number number, int alt, struct strs *whole)
 {
 	char **v = NULL;
 	int n = 0, k, bad = 0, n_sample = c->rec->n_sample;
@@ -361,7 +307,8 @@ hts_split(struct hts_conv *c, const uint8_t *rec, size_t n, int alt, struct str 
 	allele[1] = b->d.allele[alt];
 	split_info(c, alt, whole);
 	for (int i = 0; i < b->n_fmt && b->n_sample > 0; i++) {
-		int id = b->d.fmt[i].id, number = bcf_hdr_id2length(c->h, BCF_HL_FMT, id), type = bcf_hdr_id2type(c->h, BCF_HL_FMT, id);
+		int id = b->d.fmt[i].id, type = bcf_hdr_id2type(c->h, BCF_HL_FMT, id);
+		enum hts_number number = hts_number_of(c->h, BCF_HL_FMT, id);
 		int kind = b->d.fmt[i].type, numbers = kind == BCF_BT_FLOAT || (kind >= BCF_BT_INT8 && kind <= BCF_BT_INT32);
 		const char *name = bcf_hdr_int2id(c->h, BCF_DT_ID, id);
 
@@ -369,7 +316,7 @@ hts_split(struct hts_conv *c, const uint8_t *rec, size_t n, int alt, struct str 
 		if (strcmp(name, "GT") == 0) {
 			if (numbers && kind != BCF_BT_FLOAT)
 				split_gt(c, alt);
-		} else if (number != BCF_VL_A && number != BCF_VL_R && number != BCF_VL_G) {
+		} else if (number != HTS_A && number != HTS_R && number != HTS_G) {
 			continue;
 		} else if (type == BCF_HT_STR) {
 			split_strings(c, name, number, alt, whole);

@@ -8,19 +8,7 @@
 
 #include <string.h>
 #include "base/mem.h"
-
-static uint32_t
-le32(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static void
-put_le32(uint8_t *p, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> 8 * i);
-}
+#include "var/typed.h"
 
 /* A record's shared part. */
 struct bcf {
@@ -45,21 +33,21 @@ read_head(struct scan *s, struct bcf *b, struct err *e)
 	size_t k;
 	uint32_t shared;
 
-	if (b->n < 32 || (shared = le32(b->rec)) < 24 || shared > b->n - 8)
+	if (b->n < 32 || (shared = typed_get32(b->rec)) < 24 || shared > b->n - 8)
 		return damaged(e);
 	b->end = b->rec + 8 + shared;
-	b->pos = (int32_t)le32(b->rec + 12);
-	b->rlen = (int32_t)le32(b->rec + 16);
-	b->n_allele = (int)(le32(b->rec + 24) >> 16);
-	b->n_info = (int)(le32(b->rec + 24) & 0xffff);
-	p = hts_typed(b->rec + 32, b->end, &str, &k);
+	b->pos = (int32_t)typed_get32(b->rec + 12);
+	b->rlen = (int32_t)typed_get32(b->rec + 16);
+	b->n_allele = (int)(typed_get32(b->rec + 24) >> 16);
+	b->n_info = (int)(typed_get32(b->rec + 24) & 0xffff);
+	p = typed_text(b->rec + 32, b->end, &str, &k);
 	b->alleles = p;
 	if (b->n_allele > s->cap_allele) {
 		s->cap_allele = b->n_allele + 8;
 		s->allele = mem_renew(s->allele, struct allele, s->cap_allele);
 	}
 	for (int i = 0; p && i < b->n_allele; i++) {
-		p = hts_typed(p, b->end, &str, &k);
+		p = typed_text(p, b->end, &str, &k);
 		s->allele[i].s = str;
 		s->allele[i].n = (int64_t)k;
 	}
@@ -83,45 +71,12 @@ put_typed(struct str *t, const char *p, int64_t n)
 			d[k++] = (uint8_t)(n >> 8);
 		} else {
 			d[k++] = 0x13;
-			put_le32(d + k, (uint32_t)n);
+			typed_put32(d + k, (uint32_t)n);
 			k += 4;
 		}
 	}
 	str_addn(t, d, k > 6 ? 6 : k);
 	str_addn(t, p, (size_t)n);
-}
-
-/* Bytes of a typed value at p, its descriptor included; 0 when it is damaged.  *v: where the values begin. */
-static size_t
-value_size(const uint8_t *p, const uint8_t *end, int *type, size_t *count, const uint8_t **v)
-{
-	static const uint8_t width[16] = { 0, 1, 2, 4, 8, 4, 0, 1 };
-	const uint8_t *q = p;
-	size_t n;
-
-	if (q >= end)
-		return 0;
-	*type = *q & 15;
-	n = *q++ >> 4;
-	if (n == 15) {
-		int w;
-
-		if (q >= end)
-			return 0;
-		w = (*q & 15) == 1 ? 1 : (*q & 15) == 2 ? 2 : (*q & 15) == 3 ? 4 : 0;
-		q++;
-		if (!w || end - q < w || q[w - 1] & 128)        /* none is negative */
-			return 0;
-		n = w == 1 ? q[0] : w == 2 ? (size_t)q[0] | (size_t)q[1] << 8 : le32(q);
-		q += w;
-	}
-	if (n && !width[*type])
-		return 0;
-	if (n > (size_t)(end - q) || n * width[*type] > (size_t)(end - q))
-		return 0;
-	*count = n;
-	*v = q;
-	return (size_t)(q - p) + n * width[*type];
 }
 
 /* END in INFO: where its integer stands and its type; NULL = none. */
@@ -132,17 +87,17 @@ find_end(const struct scan *s, const struct bcf *b, int *type, struct err *e)
 	const uint8_t *p = b->filter, *v;
 	size_t k, count;
 
-	k = value_size(p, b->end, &t, &count, &v);      /* FILTER */
+	k = typed_value(p, b->end, &t, &count, &v);      /* FILTER */
 	for (int i = 0; k && i < b->n_info && key >= 0; i++) {
 		uint32_t id;
 
 		p += k;
-		k = value_size(p, b->end, &t, &count, &v);
+		k = typed_value(p, b->end, &t, &count, &v);
 		if (!k || count != 1 || t < 1 || t > 3)
 			break;
-		id = t == 1 ? v[0] : t == 2 ? (uint32_t)v[0] | (uint32_t)v[1] << 8 : le32(v);
+		id = t == 1 ? v[0] : t == 2 ? (uint32_t)v[0] | (uint32_t)v[1] << 8 : typed_get32(v);
 		p += k;
-		k = value_size(p, b->end, type, &count, &v);
+		k = typed_value(p, b->end, type, &count, &v);
 		if (!k)
 			break;
 		if ((int)id == key)
@@ -177,7 +132,7 @@ put_edit(struct scan *s, struct chunk *c, const struct bcf *b, int64_t rec, int6
 		uint8_t w[5] = { 0x13 };
 
 		str_addn(t, b->filter, (size_t)(end_value - 1 - b->filter));
-		put_le32(w + 1, (uint32_t)(pos + rlen));
+		typed_put32(w + 1, (uint32_t)(pos + rlen));
 		str_addn(t, w, 5);
 		end_value += type == 1 ? 1 : type == 2 ? 2 : 4;
 		str_addn(t, end_value, (size_t)(b->end - end_value));
@@ -185,9 +140,9 @@ put_edit(struct scan *s, struct chunk *c, const struct bcf *b, int64_t rec, int6
 	} else {
 		str_addn(t, b->filter, (size_t)(b->end - b->filter));
 	}
-	put_le32((uint8_t *)t->s + at, (uint32_t)(t->n - at - 8));
-	put_le32((uint8_t *)t->s + at + 12, (uint32_t)pos);
-	put_le32((uint8_t *)t->s + at + 16, (uint32_t)rlen);
+	typed_put32((uint8_t *)t->s + at, (uint32_t)(t->n - at - 8));
+	typed_put32((uint8_t *)t->s + at + 12, (uint32_t)pos);
+	typed_put32((uint8_t *)t->s + at + 16, (uint32_t)rlen);
 	d->n_text = t->n - at;
 	d->tail = (size_t)(b->end - c->data);
 	d->n_tail = (size_t)(b->rec + b->n - b->end);
@@ -435,7 +390,7 @@ scan_bcf(struct scan *s, struct chunk *c, struct err *e)
 
 		if (read_head(s, &b, e))
 			break;
-		contig = (int32_t)le32(b.rec + 8);
+		contig = (int32_t)typed_get32(b.rec + 8);
 		if (!g || contig != g->contig) {
 			const char *name = hts_contig_name(s->o->head, contig);
 

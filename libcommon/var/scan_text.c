@@ -251,7 +251,6 @@ split(struct scan *s, struct chunk *c, const struct cols *l, int64_t rec, int n,
 {
 	struct allele two[2];
 
-	s->tmp2.n = 0;
 	for (int i = 1; i < n && !e->code; i++) {
 		struct edit *d;
 		struct split_cols f = { .line = l->line, .end = l->end, .chrom_end = l->chrom_end, .id = l->id, .ref = l->ref, .alt = l->alt,

@@ -2,6 +2,7 @@
 #include "var/split.h"
 
 #include <string.h>
+#include "var/keep.h"
 
 /* What the fields of one line are cut to. */
 struct cutter {
@@ -45,7 +46,6 @@ copied_whole(struct cutter *t, const char *where, const char *key)
 {
 	char name[160];
 	size_t n = 0;
-	int64_t j = 0;
 
 	for (const char *s = where; *s && n < 8; s++)
 		name[n++] = *s;
@@ -53,64 +53,27 @@ copied_whole(struct cutter *t, const char *where, const char *key)
 		name[n++] = *s;
 	name[n] = 0;
 	t->st->whole++;
-	while (j < t->whole->n && strcmp(strs_get(t->whole, j), name))
-		j++;
-	if (j == t->whole->n)
-		strs_add(t->whole, name, n);
+	strs_add_new(t->whole, name, n);
 	if (t->strict)
 		err_set(t->e, ERR_DATA, "%.*s:%lld: %s has not as many values as its Number says; without --strict it is copied whole",
 		    (int)(t->c->chrom_end - t->c->line), (const char *)t->c->line, (long long)t->c->pos, name);
-}
-
-/* Binomial coefficient; large ones are capped, they are no field's length. */
-static int64_t
-choose(int64_t n, int64_t k)
-{
-	int64_t v = 1;
-
-	for (int64_t i = 1; i <= k; i++) {
-		v = v * (n - k + i) / i;
-		if (v > (int64_t)1 << 32)
-			return (int64_t)1 << 32;
-	}
-	return v;
-}
-
-/* Number=G: ploidy of n values of genotypes with r alleles; 0 when there is none. */
-static int
-ploidy(int64_t n, int r)
-{
-	for (int p = 1; p <= 16; p++)
-		if (choose(r + p - 1, p) == n)
-			return p;
-	return 0;
 }
 
 /* The values of a field declared with Number A, R or G that concern the allele; others as they are. */
 static void
 put_field(struct cutter *t, enum hts_number number, const uint8_t *p, const uint8_t *end, const char *where, const char *key)
 {
-	int64_t n, at = 0;
-	int p_loidy;
+	int64_t pick[KEEP_MOST];
+	int n;
 
 	if ((number != HTS_A && number != HTS_R && number != HTS_G) || (end - p == 1 && *p == '.')) {
 		str_addn(t->out, p, (size_t)(end - p));
 		return;
 	}
-	n = count(p, end);
-	if (number == HTS_A && n == t->n_alt) {
-		put_value(t, p, end, t->i - 1, 1);
-	} else if (number == HTS_R && n == t->n_alt + 1) {
-		put_value(t, p, end, 0, 1);
-		put_value(t, p, end, t->i, 0);
-	} else if (number == HTS_G && (p_loidy = ploidy(n, t->n_alt + 1))) {
-		put_value(t, p, end, 0, 1);
-		/* m copies of the allele: the sorted genotype has them at its end. */
-		for (int m = 1; m <= p_loidy; m++) {
-			at += choose(t->i + p_loidy - m, p_loidy - m + 1);
-			put_value(t, p, end, at, 0);
-		}
-	} else {
+	n = keep_values(number, count(p, end), t->n_alt, t->i, pick);
+	for (int k = 0; k < n; k++)
+		put_value(t, p, end, pick[k], k == 0);
+	if (n == 0) {
 		str_addn(t->out, p, (size_t)(end - p));
 		copied_whole(t, where, key);
 	}
