@@ -204,25 +204,8 @@ fell(void)
 	set_timer(wall, LAST_SECONDS, 0, 0);
 }
 
-#define DEFINE_MEMORY(type, fail, name, params, args) \
-type \
-lib_##name params \
-{ \
-	type r; \
-	if (broken) \
-		return fail; \
-	if (sigsetjmp(back, 0)) { \
-		fell(); \
-		return fail; \
-	} \
-	enter(); \
-	r = H5##name args; \
-	leave(); \
-	return r; \
-}
-LIB_MEMORY(DEFINE_MEMORY)
-
-#define DEFINE_FILE(type, fail, name, params, args) \
+/* H5NAME between the marks. */
+#define DEFINE_CALL(type, fail, name, params, args) \
 static type \
 call_##name params \
 { \
@@ -235,7 +218,19 @@ call_##name params \
 	r = H5##name args; \
 	leave(); \
 	return r; \
-} \
+}
+
+#define DEFINE_MEMORY(type, fail, name, params, args) \
+DEFINE_CALL(type, fail, name, params, args) \
+type \
+lib_##name params \
+{ \
+	return broken ? fail : call_##name args; \
+}
+LIB_MEMORY(DEFINE_MEMORY)
+
+#define DEFINE_FILE(type, fail, name, params, args) \
+DEFINE_CALL(type, fail, name, params, args) \
 type \
 lib_##name params \
 { \

@@ -183,6 +183,49 @@ rises(const int32_t *col, int64_t n, int64_t last, uint64_t most)
 	return !bad && col[0] > last && col[n - 1] >= 0 && col[n - 1] < (int64_t)most;
 }
 
+/* Positions of the set bits of a word plus base go to out, which may be written to behind the last; less one for each that was
+ * there before since start, when less is set.  Returns behind the last. */
+typedef int32_t *expand_fn(uint64_t bits, int32_t base, int32_t *out, int32_t *start, int less);
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE int64_t
+bitmap_by(expand_fn *expand, struct reader *r, int32_t *col, int64_t n)
+{
+	const uint8_t *p = r->stream[S_BITMAP] + r->at[S_BITMAP] / 8;
+	int64_t words = r->l.b.first[1];
+	int32_t *to = col;
+
+	r->at[S_BITMAP] += (uint64_t)words * CHUNK;
+	/* Stops in time for what a word may write behind the row. */
+	for (int64_t w = 0; w < words && to - col <= n; w++) {
+		uint64_t bits = wire_get64(p + 8 * w);
+
+		if (__builtin_popcountll(bits) > n - (to - col))
+			return n + 1;
+		to = expand(bits, (int32_t)w * 64, to, NULL, 0);
+	}
+	return to - col;
+}
+
+INLINE int
+buckets_by(expand_fn *expand, struct reader *r, int32_t *col, int64_t n, int64_t last)
+{
+	uint64_t at = r->at[S_HIGH], from = at, end = at + (uint64_t)(r->l.b.bucket[MAX_WIDTH + 1] + n);
+	int32_t *to = col;
+
+	if (end > r->l.bits[S_HIGH])
+		return 0;
+	for (; at < end; at += TAKE) {
+		uint64_t bits = get_bits(r->stream[S_HIGH], at) & ((1ull << (end - at < TAKE ? end - at : TAKE)) - 1);
+
+		if (__builtin_popcountll(bits) > n - (to - col))
+			return 0;
+		to = expand(bits, (int32_t)(at - from), to, col, 1);
+	}
+	r->at[S_HIGH] = end;
+	return to - col == n && add_low(r, col, n) && rises(col, n, last, r->most);
+}
+
 /* ---- AVX2: the set bits of a byte by a table ---- */
 
 static uint64_t bits_of[256];
@@ -199,8 +242,6 @@ make_table(void)
 	}
 }
 
-/* Positions of the set bits of a word plus base go to out (up to 7 more are written); less one for each that was there
- * before, when less is set.  Returns behind the last. */
 __attribute__((target("avx2,bmi2,popcnt"))) static inline int32_t *
 expand_256(uint64_t bits, int32_t base, int32_t *out, int32_t *start, int less)
 {
@@ -222,39 +263,13 @@ expand_256(uint64_t bits, int32_t base, int32_t *out, int32_t *start, int less)
 __attribute__((target("avx2,bmi2,popcnt"))) static int64_t
 get_bitmap_256(struct reader *r, int32_t *col, int64_t n)
 {
-	const uint8_t *p = r->stream[S_BITMAP] + r->at[S_BITMAP] / 8;
-	int64_t words = r->l.b.first[1];
-	int32_t *to = col;
-
-	r->at[S_BITMAP] += (uint64_t)words * CHUNK;
-	/* Stops in time for what a word may write behind the row. */
-	for (int64_t w = 0; w < words && to - col <= n; w++) {
-		uint64_t bits = wire_get64(p + 8 * w);
-
-		if (__builtin_popcountll(bits) > n - (to - col))
-			return n + 1;
-		to = expand_256(bits, (int32_t)w * 64, to, NULL, 0);
-	}
-	return to - col;
+	return bitmap_by(expand_256, r, col, n);
 }
 
 __attribute__((target("avx2,bmi2,popcnt"))) static int
 get_buckets_256(struct reader *r, int32_t *col, int64_t n, int64_t last)
 {
-	uint64_t at = r->at[S_HIGH], from = at, end = at + (uint64_t)(r->l.b.bucket[MAX_WIDTH + 1] + n);
-	int32_t *to = col;
-
-	if (end > r->l.bits[S_HIGH])
-		return 0;
-	for (; at < end; at += TAKE) {
-		uint64_t bits = get_bits(r->stream[S_HIGH], at) & ((1ull << (end - at < TAKE ? end - at : TAKE)) - 1);
-
-		if (__builtin_popcountll(bits) > n - (to - col))
-			return 0;
-		to = expand_256(bits, (int32_t)(at - from), to, col, 1);
-	}
-	r->at[S_HIGH] = end;
-	return to - col == n && add_low(r, col, n) && rises(col, n, last, r->most);
+	return buckets_by(expand_256, r, col, n, last);
 }
 
 /* ---- AVX-512: lanes are compressed and expanded ---- */
@@ -282,38 +297,13 @@ expand_512(uint64_t bits, int32_t base, int32_t *out, int32_t *start, int less)
 T512 static int64_t
 get_bitmap_512(struct reader *r, int32_t *col, int64_t n)
 {
-	const uint8_t *p = r->stream[S_BITMAP] + r->at[S_BITMAP] / 8;
-	int64_t words = r->l.b.first[1];
-	int32_t *to = col;
-
-	r->at[S_BITMAP] += (uint64_t)words * CHUNK;
-	for (int64_t w = 0; w < words && to - col <= n; w++) {
-		uint64_t bits = wire_get64(p + 8 * w);
-
-		if (__builtin_popcountll(bits) > n - (to - col))
-			return n + 1;
-		to = expand_512(bits, (int32_t)w * 64, to, NULL, 0);
-	}
-	return to - col;
+	return bitmap_by(expand_512, r, col, n);
 }
 
 T512 static int
 get_buckets_512(struct reader *r, int32_t *col, int64_t n, int64_t last)
 {
-	uint64_t at = r->at[S_HIGH], from = at, end = at + (uint64_t)(r->l.b.bucket[MAX_WIDTH + 1] + n);
-	int32_t *to = col;
-
-	if (end > r->l.bits[S_HIGH])
-		return 0;
-	for (; at < end; at += TAKE) {
-		uint64_t bits = get_bits(r->stream[S_HIGH], at) & ((1ull << (end - at < TAKE ? end - at : TAKE)) - 1);
-
-		if (__builtin_popcountll(bits) > n - (to - col))
-			return 0;
-		to = expand_512(bits, (int32_t)(at - from), to, col, 1);
-	}
-	r->at[S_HIGH] = end;
-	return to - col == n && add_low(r, col, n) && rises(col, n, last, r->most);
+	return buckets_by(expand_512, r, col, n, last);
 }
 
 /* Eight values at once: ones, and the next of big where the plane has a bit. */
