@@ -8,8 +8,8 @@
 #   make fuzz       FUZZ_SECONDS=60 for each target
 #   make HDF5=no    without .h5 and .h5ad;  V=1 to see the commands
 #
-# Tools are found by wildcard: tools/NAME.c is the executable NAME, man/NAME.1
-# its page, tests/unit/NAME.c a unit test.
+# Tools are found by wildcard: tools/NAME.c is the executable NAME, tools/NAME/*.c
+# are linked into it, man/NAME.1 is its page, tests/unit/NAME.c a unit test.
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -66,6 +66,7 @@ lib_obj := $(lib_src:%.c=$(O)/%.o)
 tool_src := $(wildcard tools/*.c)
 tools := $(tool_src:tools/%.c=%)
 bins := $(tools:%=$(O)/bin/%)
+part_src := $(wildcard tools/*/*.c)
 unit_src := $(wildcard tests/unit/*.c)
 units := $(unit_src:tests/unit/%.c=$(O)/unit/%)
 
@@ -100,10 +101,11 @@ $(O)/libcommon.a: $(lib_obj)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(lib_obj)
 
+$(foreach s,$(part_src),$(eval $(O)/bin/$(word 2,$(subst /, ,$(s))): $(s:%.c=$(O)/%.o)))
 $(O)/bin/%: $(O)/tools/%.o $(O)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(O)/libcommon.a $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libcommon.a $(LIBS)
 
 $(O)/unit/%: $(O)/tests/unit/%.o $(O)/libcommon.a
 	@mkdir -p $(@D)
@@ -178,4 +180,4 @@ dist:
 clean:
 	rm -rf build
 
--include $(lib_obj:.o=.d) $(tool_src:%.c=$(O)/%.d) $(unit_src:%.c=$(O)/%.d) $(helper_src:%.c=$(O)/%.d)
+-include $(lib_obj:.o=.d) $(tool_src:%.c=$(O)/%.d) $(part_src:%.c=$(O)/%.d) $(unit_src:%.c=$(O)/%.d) $(helper_src:%.c=$(O)/%.d)

@@ -61,6 +61,47 @@ variants() {
 	run -q a > out 2> err;                          is "$b: a second time nothing changes" "0 $(cksum < a)" "$? $(cksum < out)"
 }
 
+# What each command of a tool owes; one with a fixture makes a file of it, named by -o.  Uses b, t.
+commands() {
+	local c d file k s n_bytes peak
+	for c in $("$t" --dump commands); do
+		d="$b $c"
+		"$t" "$c" --help > out 2> err;              is "$d: --help" "0 0" "$? $(size err)"
+		"$t" "$c" --nonsense < /dev/null > out 2> err; is "$d: unknown option" "2 0" "$? $(size out)"
+		"$t" "$c" -@ 0 < /dev/null > out 2> err;    is "$d: a number out of range" 2 $?
+		"$t" "$c" missing.file -o named > out 2> err; s=$?; is "$d: no such input" "yes 0" "$([ $s = 1 ] || [ $s = 2 ] && echo yes) $(left named)"
+		file=$("$t" "$c" --dump contract | awk -F '\t' '$1 == "fixture" { print $2 }')
+		[ "$file" ] || { skip "$d: its output" "writes no file, or has no fixture"; continue; }
+		"$t" "$c" "$file" -o made > out 2> err;      is "$d: from a file" "0 0" "$? $(size out)"
+		for k in 1 4; do
+			"$t" "$c" -q -@ $k "$file" -o named 2> err; is "$d: same bytes with $k threads" "0 $(cksum < made)" "$? $(cksum < named)"
+		done
+		rm -f named; "$t" "$c" -q - -o named < "$file" 2> err; is "$d: from standard input" 0 $?
+		cat "$file" | "$t" "$c" -q - -o named2 2> err; is "$d: from a pipe" 0 $?
+		"$t" "$c" --estimate -@ 2 "$file" -o named > est 2> err; is "$d: --estimate" "0 3" "$? $(wc -l < est)"
+		peak=$(awk '$1 == "peak_memory" { print $2 }' est)
+		"$helper/peak" kb "$t" "$c" -q -@ 2 -M "$peak" "$file" -o named 2> err
+		is "$d: same bytes under -M of the estimate" "0 $(cksum < made)" "$? $(cksum < named)"
+		is "$d: and the kernel saw no more" yes "$([ "$(cat kb)" -le "$peak" ] && echo yes || echo "$(cat kb) of $peak")"
+		rm -f named named2
+		"$t" "$c" -q -M 1M "$file" -o named 2> err; is "$d: a cap that cannot be met" "137 0" "$? $(left named)"
+		"$t" "$c" -q "$file" -o nowhere/named 2> err; is "$d: no such output folder" "1 0" "$? $(left nowhere)"
+		"$t" "$c" -q "$file" -o named --json stats.json 2> err; is "$d: --json" "0 1" "$? $(grep -c '"tool"' stats.json)"
+		rm -f named; n_bytes=$(size "$file")
+		head -c $((n_bytes * 2 / 3)) "$file" > cut.file
+		"$t" "$c" -q cut.file -o named 2> err;      is "$d: cut file, nothing left" "3 0" "$? $(left named)"
+		: | "$t" "$c" -q - -o named 2> err;         is "$d: empty input" "3 0" "$? $(left named)"
+		head -c 4096 /dev/urandom | "$t" "$c" -q - -o named 2> err; is "$d: noise" "1 0" "$? $(left named)"
+		for k in TERM KILL; do
+			rm -f fifo; mkfifo fifo
+			"$t" "$c" -q -o killed fifo > out 2> err & p=$!
+			exec 9> fifo; cat cut.file >&9; sleep 0.2
+			kill -$k $p; exec 9>&-; wait $p 2> /dev/null; s=$?
+			is "$d: killed by $k, nothing left" "$((128 + $(kill -l $k))) 0" "$s $(left killed)"
+		done 2> /dev/null
+	done
+}
+
 "$here/fixtures.sh" "$bin" "$helper" "$work/f" 300 800 || { echo "not ok 1 - fixtures"; echo 1..1; exit 1; }
 cd "$work/f" || exit 1
 export TMPDIR=$work
@@ -123,6 +164,7 @@ for b in "$@"; do
 	st=${PIPESTATUS[0]}
 	if [ "$(size a)" -gt 200000 ]; then is "$b: reader gone" 141 "$st"; else skip "$b: reader gone" "its output fits into a pipe"; fi
 	[ -e "$here/../man/$b.1" ];                     is "$b: has a man page" 0 $?
+	commands
 
 	if [ "$shape" = source ] || [ -z "$in" ]; then
 		skip "$b: pipes, cuts and noise" "reads no stream"

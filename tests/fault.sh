@@ -51,14 +51,24 @@ for b in "$@"; do
 	source) sets=("$args|$fixture|named") ;;
 	variants)
 		sets=("$args|$fixture|named")
-		if [ "$fixture" ]; then
+		if [ "$b" = vx-gnomad ]; then
+			head -n 200 sites.vcf > few.vcf
+			"$bin/vx-leftalign" -q -f ref.fa sites.vcf -W -o sites.vcf.gz
+			cp ref.fa fresh.fa
+			# a command is the first argument
+			sets+=("$args -f fresh.fa --explain|calls.vcf.gz|named.vcf.gz" "$args -d b=sites.vxg --max-af b_AF=0.1 -W|calls.bcf|named.bcf"
+			    "--sites sites.vcf.gz|query.vcf|named" "$args -i AC<5 --mark X|query.vcf|named.bcf" "$args|c1:100:A:C|named"
+			    "index --fields AC,AN,AF,grpmax --dup error -f fresh.fa|few.vcf|named.vxg" "index -M 70M --pops|sites.vcf.gz|named.vxg" "merge sites.vxg|sites.vxg|named.vxg")
+		elif [ "$fixture" ]; then
 			cp ref.fa fresh.fa
 			sets+=("-f fresh.fa -m split|calls.vcf.gz|named.vcf.gz" "$args --dedup exact -W|calls.bcf|named.bcf"
 			    "$args --guard --old-tag WAS|calls.vcf.gz|named.bcf" "$args -m split --old-tag WAS -W|calls.bcf|named.vcf.gz"
 			    "$args -m split -O u|calls.bcf|named" "$args -r c1:5000-40000|calls.vcf.gz|named")
 			"$bin/$b" $args -q -W calls.vcf -o calls.vcf.gz
 		else
-			sets+=("wgs -f ref.fa --records 200 --truth named.truth||named" "cohort -f ref.fa --records 100 --samples 5||named")
+			sets+=("wgs -f ref.fa --records 200 --truth named.truth||named" "cohort -f ref.fa --records 100 --samples 5||named"
+			    "gnomad -f ref.fa --records 200||named" "queries -f ref.fa --set respelt --records 50 --truth named.truth||named"
+			    "queries -f ref.fa --set shuffled --truth named.truth||named")
 		fi
 		;;
 	esac

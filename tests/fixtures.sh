@@ -1,7 +1,7 @@
 #!/bin/bash
 # fixtures.sh BINDIR HELPERDIR DIR CELLS GENES - streams in every state of the line,
 # for the contract and fault tests: small norm scaled pca knn other (.ovx), mtx/, small.obs.tsv,
-# and variants: ref.fa, calls (.vcf .vcf.gz .bcf)
+# and variants: ref.fa, calls (.vcf .vcf.gz .bcf); sites (.vcf .vxg) with frequencies, query.vcf to look up in them
 set -e
 bin=$1 helper=$2 dir=$3 cells=$4 genes=$5
 PATH=$bin:$PATH
@@ -18,6 +18,9 @@ vx-simulate -q reference --contigs c1:60000,c2:40000 -o ref.fa
 vx-simulate -q wgs -f ref.fa --records 3000 -o calls.vcf
 vx-leftalign -q -f ref.fa calls.vcf -O z -o calls.vcf.gz
 vx-leftalign -q -f ref.fa calls.vcf -O b -o calls.bcf
+vx-simulate -q gnomad -f ref.fa --groups 2 -o sites.vcf
+vx-simulate -q queries -f ref.fa --groups 2 --set respelt -o query.vcf
+vx-gnomad index -q sites.vcf -o sites.vxg
 mkdir -p mtx
 ovx-dump -p obs small.ovx | sed 1d > mtx/barcodes.tsv
 paste <(ovx-dump -p var/gene_ids small.ovx | sed 1d | cut -f2) <(ovx-dump -p var small.ovx | sed 1d) |

@@ -42,7 +42,7 @@ static const struct opt common_all[] = {
 	{0}
 };
 /* For scripts only: the table in other forms. */
-static const struct opt hidden = { 0, "dump", STR(&c.dump), "", "mdoc|tsv|contract|bash", "WHAT", "", 0 };
+static const struct opt hidden = { 0, "dump", STR(&c.dump), "", "mdoc|tsv|contract|bash|commands", "WHAT", "", 0 };
 static struct opt common[16];
 
 static void
@@ -519,12 +519,29 @@ prepare(struct app *a, const struct tool *t, int argc, char **argv, struct err *
 	return -1;
 }
 
+const char *
+app_command(const struct tool *t)
+{
+	const char *space = strrchr(t->name, ' ');
+
+	return space ? space + 1 : t->name;
+}
+
 int
 app_main(const struct tool *t, int argc, char **argv)
 {
-	struct app a = { .tool = t, .out = { .fd = -1 }, .json = { .fd = -1 } };
+	struct app a = { .out = { .fd = -1 }, .json = { .fd = -1 } };
 	struct err e = {0};
 	int status;
+
+	for (const struct tool *const *k = t->commands; k && *k && argc > 1; k++)
+		if (strcmp(app_command(*k), argv[1]) == 0) {
+			t = *k;
+			argc--;
+			argv++;
+			break;
+		}
+	a.tool = t;
 
 	/* A closed standard descriptor must not become a file of ours: what is read from or written
 	 * to it fails instead. */

@@ -67,6 +67,9 @@ struct tool {
 	/* For the contract test: which fixture, with which arguments. */
 	const char *fixture;
 	const char *fixture_args;
+	/* Commands, NULL behind the last, or NULL: a first argument that is one runs it instead.  Each is a tool with a
+	 * table of its own, called "NAME COMMAND". */
+	const struct tool *const *commands;
 };
 
 struct app {
@@ -94,6 +97,8 @@ struct app {
 };
 
 int app_main(const struct tool *tool, int argc, char **argv);
+/* The word by which a command is called: the last one of its name. */
+const char *app_command(const struct tool *t);
 
 /* What was done, for the closing line. */
 void app_say(struct app *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

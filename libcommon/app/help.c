@@ -33,24 +33,33 @@ help_print(const struct tool *t, struct opt *common)
 		str_addf(&s, "reads:  %s\n", t->reads);
 	if (t->writes && *t->writes)
 		str_addf(&s, "writes: %s\n", t->writes);
+	if (t->commands)
+		str_add(&s, "\n");
+	for (const struct tool *const *k = t->commands; k && *k; k++)
+		str_addf(&s, "  %-30s %s\n", (*k)->name, (*k)->summary);
 	str_add(&s, "\n");
 	opt_help(t->opts, &s);
 	str_add(&s, "\n");
 	hide(common);
 	opt_help(common, &s);
-	str_addf(&s, "\nman %s tells more\n", t->name);
+	str_addf(&s, "\nman %.*s tells more\n", (int)strcspn(t->name, " "), t->name);
 	bad = help_out(&s);
 	str_clear(&s);
 	return bad;
 }
 
-/* bash completion: one function, long options by name, files otherwise. */
+/* bash completion: one function, commands and long options by name, files otherwise. */
 static void
 completion(const struct tool *t, const struct opt *common, struct str *s)
 {
 	str_addf(s, "complete -o default -W '");
+	for (const struct tool *const *k = t->commands; k && *k; k++)
+		str_addf(s, "%s ", app_command(*k));
 	for (const struct opt *o = t->opts; o && o->name; o++)
 		str_addf(s, "--%s ", o->name);
+	for (const struct tool *const *k = t->commands; k && *k; k++)
+		for (const struct opt *o = (*k)->opts; o && o->name; o++)
+			str_addf(s, "--%s ", o->name);
 	for (const struct opt *o = common; o->name; o++)
 		str_addf(s, "--%s ", o->name);
 	str_addf(s, "' %s\n", t->name);
@@ -68,7 +77,12 @@ help_dump(const struct tool *t, struct opt *common, const char *asked)
 	hide(common);
 	if (strcmp(what, "mdoc") == 0) {
 		opt_mdoc(t->opts, &s);
-		opt_mdoc(common, &s);
+		/* A page tells what all commands have in common once, with the tool's own options. */
+		if (app_command(t) == t->name)
+			opt_mdoc(common, &s);
+	} else if (strcmp(what, "commands") == 0) {
+		for (const struct tool *const *k = t->commands; k && *k; k++)
+			str_addf(&s, "%s\n", app_command(*k));
 	} else if (strcmp(what, "tsv") == 0) {
 		opt_tsv(t->opts, &s);
 		opt_tsv(common, &s);

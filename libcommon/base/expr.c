@@ -378,6 +378,7 @@ struct eval {
 	expr_value_fn *value;
 	void *ctx;
 	int64_t i;
+	int open;               /* what depends on a missing value is missing, not false */
 };
 
 static struct value eval(const struct expr *x, const struct eval *v);
@@ -406,7 +407,8 @@ as_text(const struct value *v, char buf[40])
 	return buf;
 }
 
-static int
+/* 1, 0, or NAN for unknown. */
+static double
 compare(const struct expr *x, const struct eval *v)
 {
 	struct value a = eval(x->a, v), b = eval(x->b, v);
@@ -414,7 +416,7 @@ compare(const struct expr *x, const struct eval *v)
 	double d;
 
 	if (a.missing || b.missing)
-		return 0;
+		return v->open ? NAN : 0;
 	d = a.is_text || b.is_text ? strcmp(as_text(&a, ta), as_text(&b, tb)) : a.x < b.x ? -1 : a.x > b.x;
 	switch (x->op) {
 	case OP_EQ:
@@ -432,7 +434,7 @@ compare(const struct expr *x, const struct eval *v)
 	}
 }
 
-static int
+static double
 member(const struct expr *x, const struct eval *v)
 {
 	struct value a = eval(x->a, v);
@@ -440,7 +442,7 @@ member(const struct expr *x, const struct eval *v)
 	const char *s;
 
 	if (a.missing)
-		return 0;
+		return v->open ? NAN : 0;
 	s = as_text(&a, t);
 	if (x->op == OP_MATCH)
 		return (regexec(&x->re, s, 0, NULL, 0) == 0) != x->negate;
@@ -480,10 +482,24 @@ arithmetic(const struct expr *x, const struct eval *v)
 }
 
 static struct value
+logic(const struct expr *x, const struct eval *v)
+{
+	struct value a = eval(x->a, v), b;
+	int unknown = v->open && a.missing;
+
+	if (x->op == OP_NOT)
+		return number(unknown ? NAN : !truth(&a));
+	if (!unknown && truth(&a) == (x->op == OP_OR))
+		return number(x->op == OP_OR);
+	b = eval(x->b, v);
+	if (!(v->open && b.missing) && truth(&b) == (x->op == OP_OR))
+		return number(x->op == OP_OR);
+	return number(unknown || (v->open && b.missing) ? NAN : x->op == OP_AND);
+}
+
+static struct value
 eval(const struct expr *x, const struct eval *v)
 {
-	struct value a;
-
 	switch (x->op) {
 	case OP_NUM:
 		return number(x->x);
@@ -491,23 +507,12 @@ eval(const struct expr *x, const struct eval *v)
 		return (struct value){ 1, 0, 0, x->s };
 	case OP_COL:
 		return v->value(v->ctx, x->col, v->i);
-	case OP_NOT:
-		a = eval(x->a, v);
-		return number(!truth(&a));
 	case OP_MISSING:
 		return number(eval(x->a, v).missing);
+	case OP_NOT:
 	case OP_AND:
-		a = eval(x->a, v);
-		if (!truth(&a))
-			return number(0);
-		a = eval(x->b, v);
-		return number(truth(&a));
 	case OP_OR:
-		a = eval(x->a, v);
-		if (truth(&a))
-			return number(1);
-		a = eval(x->b, v);
-		return number(truth(&a));
+		return logic(x, v);
 	case OP_MATCH:
 	case OP_IN:
 		return number(member(x, v));
@@ -526,8 +531,17 @@ eval(const struct expr *x, const struct eval *v)
 int
 expr_true(const struct expr *x, expr_value_fn *value, void *ctx, int64_t i)
 {
-	struct eval v = { value, ctx, i };
+	struct eval v = { value, ctx, i, 0 };
 	struct value r = eval(x, &v);
 
 	return truth(&r);
+}
+
+int
+expr_maybe(const struct expr *x, expr_value_fn *value, void *ctx, int64_t i)
+{
+	struct eval v = { value, ctx, i, 1 };
+	struct value r = eval(x, &v);
+
+	return r.missing || truth(&r);
 }

@@ -38,6 +38,9 @@ struct expr;
 struct expr *expr_parse(const char *text, expr_name_fn *name, void *ctx, struct err *e);
 /* Whether row i fulfils it.  A text value alone is true when it is not empty. */
 int expr_true(const struct expr *x, expr_value_fn *value, void *ctx, int64_t i);
+/* Whether row i fulfils it, or might: what depends on a missing value is neither true nor false (Kleene's logic: "unknown
+ * and false" is false, "unknown or true" is true), and unknown counts as fulfilled. */
+int expr_maybe(const struct expr *x, expr_value_fn *value, void *ctx, int64_t i);
 void expr_free(struct expr *x);
 
 #endif

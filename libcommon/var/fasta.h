@@ -46,6 +46,8 @@ int fasta_find(const struct fasta *f, const char *name, int64_t n);
  * if its length equals, or length is unknown (hg19's chrM is not rCRS: a known length that
  * differs is no match).  -1 = none. */
 int fasta_alias(const struct fasta *f, const char *name, int64_t n, int64_t length);
+/* 37 or 38 when the lengths are those of that human genome, else 0. */
+int fasta_build(const struct fasta *f);
 
 /* A view: what one thread needs to read; the file must outlive it.  Free with fasta_view_free. */
 struct fasta_view *fasta_view(struct fasta *f);

@@ -89,6 +89,16 @@ flow_header_add(struct flow *f, const char *lines, struct err *e)
 	return e->code;
 }
 
+int
+flow_header_again(struct flow *f, struct err *e)
+{
+	if (!f->head)
+		return e->code;
+	hts_head_free(f->head);
+	f->head = hts_head_read(f->in.header.s, f->in.header.n, e);
+	return e->code;
+}
+
 /* Numbers that only a BCF header has, IDX=n behind a comma, are left out of text. */
 static void
 without_idx(const struct str *from, struct str *to)

@@ -40,6 +40,8 @@ enum flow_type flow_type(const char *o, const char *path, int *level, struct err
 int flow_open(struct flow *f, const char *path, struct par *p, int need_head, struct err *e);
 /* Lines (each with its newline) put in front of #CHROM, unless they are the last ones there. */
 int flow_header_add(struct flow *f, const char *lines, struct err *e);
+/* After a change to the text of in.header. */
+int flow_header_again(struct flow *f, struct err *e);
 /* Opens the output and writes the header. */
 int flow_start(struct flow *f, int fd, enum flow_type t, int level, int reuse, struct err *e);
 /* From the first record to the last. */

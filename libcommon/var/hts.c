@@ -359,7 +359,8 @@ int
 hts_index_add(struct hts_index *x, int contig, int64_t beg, int64_t end, uint64_t offset, struct err *e)
 {
 	if (!e->code && hts_idx_push(x->idx, contig, beg < 0 ? 0 : beg, end > beg ? end : beg + 1, offset, 1) < 0)
-		err_set(e, ERR_DATA, "position %lld cannot be indexed%s", (long long)beg + 1, x->csi ? "" : "; leave out --tbi");
+		err_set(e, ERR_DATA, "position %lld cannot be indexed: %s", (long long)beg + 1,
+		    x->csi ? "the records are not sorted" : "the records are not sorted, or it is too large for a .tbi; leave out --tbi");
 	return e->code;
 }
 
@@ -485,6 +486,17 @@ hts_lookup_add(const struct hts_lookup *l, const char *contig, int64_t beg, int6
 	}
 	if (it)
 		hts_itr_destroy(it);
+}
+
+void
+hts_lookup_names(const struct hts_lookup *l, struct strs *names)
+{
+	int n = 0;
+	const char **name = l->tbx ? tbx_seqnames(l->tbx, &n) : NULL;
+
+	for (int i = 0; i < n; i++)
+		strs_add(names, name[i], strlen(name[i]));
+	free(name);
 }
 
 void

@@ -79,6 +79,8 @@ struct hts_lookup;
 struct hts_lookup *hts_lookup(const char *path, int bcf, const struct hts_head *h);
 /* Appends the spans of [beg, end), 0-based, of a contig; nothing for one that the index does not have. */
 void hts_lookup_add(const struct hts_lookup *l, const char *contig, int64_t beg, int64_t end, struct hts_span **span, int64_t *n);
+/* Names of the contigs that a text file's index has records of. */
+void hts_lookup_names(const struct hts_lookup *l, struct strs *names);
 void hts_lookup_free(struct hts_lookup *l);
 
 #endif

@@ -15,6 +15,7 @@ order_init(struct order *o, struct drain *k)
 	o->spool = -1;
 	o->last_pos = o->last_out = -1;
 	o->open_seq = -1;
+	o->keep = 4 * CHUNK_BYTES;
 }
 
 static void
@@ -391,7 +392,7 @@ release(struct order *o, struct err *e)
 		drain_flush(o->drain, e);         /* it refers to the chunk's bytes */
 	detach(o, c, e);
 	o->held -= c->file_at >= 0 && !c->mem ? 0 : parts_of(c, part);
-	if (c->cap > 4 * CHUNK_BYTES) {           /* not to be kept for good */
+	if (c->cap > o->keep) {           /* not to be kept for good */
 		mem_free(c->mem);
 		c->mem = c->data = NULL;
 		c->cap = 0;

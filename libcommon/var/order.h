@@ -30,6 +30,7 @@ struct order {
 	struct drain *drain;
 	int64_t window;
 	int64_t room;
+	size_t keep;                    /* memory of a written chunk up to this is used again; default 4 * CHUNK_BYTES */
 	int unsorted, dedup, bcf;
 	const struct hts_head *head;    /* for the index */
 

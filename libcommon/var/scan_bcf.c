@@ -58,24 +58,9 @@ read_head(struct scan *s, struct bcf *b, struct err *e)
 static void
 put_typed(struct str *t, const char *p, int64_t n)
 {
-	uint8_t d[6] = { (uint8_t)((n < 15 ? n : 15) << 4 | 7) };
-	size_t k = 1;
+	uint8_t d[6];
 
-	if (n >= 15) {
-		if (n < 128) {
-			d[k++] = 0x11;
-			d[k++] = (uint8_t)n;
-		} else if (n < 32768) {
-			d[k++] = 0x12;
-			d[k++] = (uint8_t)n;
-			d[k++] = (uint8_t)(n >> 8);
-		} else {
-			d[k++] = 0x13;
-			typed_put32(d + k, (uint32_t)n);
-			k += 4;
-		}
-	}
-	str_addn(t, d, k > 6 ? 6 : k);
+	str_addn(t, d, typed_head(d, 7, (size_t)n));
 	str_addn(t, p, (size_t)n);
 }
 

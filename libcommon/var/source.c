@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 #include "os/bgzf.h"
+#include "os/deflate.h"
 #include "os/file.h"
 
 #define IN_BYTES (256 << 10)
@@ -30,6 +31,7 @@ more(struct source *s, size_t want, struct err *e)
 	if (got < 0)
 		return e->code;
 	s->bytes_in += got;
+	s->crc = deflate_crc(s->crc, s->in + s->hi, (size_t)got);
 	s->eof = s->hi + (size_t)got < s->cap;
 	s->hi += (size_t)got;
 	return 0;
@@ -101,7 +103,7 @@ take_blocks(struct source *s, struct chunk *c, struct err *e)
 {
 	int size, n;
 
-	while (c->n < CHUNK_BYTES && (size = block_size(s, e)) > 0) {
+	while (c->n < s->chunk && (size = block_size(s, e)) > 0) {
 		n = bgzf_raw_size(s->in + s->lo, (size_t)size);
 		if (n < 0)
 			return err_set(e, ERR_DATA, "%s: damaged: a BGZF block of impossible size", s->name);
@@ -158,8 +160,8 @@ take_spans(struct source *s, struct chunk *c, struct err *e)
 {
 	uint8_t *b = mem_raw(uint8_t, BGZF_MAX);
 
-	chunk_room(c, CHUNK_HEAD, CHUNK_BYTES + BGZF_MAX);
-	while (c->n < CHUNK_BYTES && s->at_span < s->n_span && !e->code) {
+	chunk_room(c, CHUNK_HEAD, s->chunk + BGZF_MAX);
+	while (c->n < s->chunk && s->at_span < s->n_span && !e->code) {
 		const struct source_span *w = &s->span[s->at_span];
 		int size, n, from = 0, to;
 
@@ -224,6 +226,7 @@ take_bytes(struct source *s, uint8_t *dst, size_t n, struct err *e)
 				break;
 			s->eof = (size_t)got < n - have;
 			s->bytes_in += got;
+			s->crc = deflate_crc(s->crc, dst + have, (size_t)got);
 			have += (size_t)got;
 			break;
 		}
@@ -498,8 +501,8 @@ source_next(struct source *s, struct chunk **c, int n, struct par *p, struct err
 			take_blocks(s, c[k], e);
 			chunk_room(c[k], CHUNK_HEAD, c[k]->n);
 		} else {
-			chunk_room(c[k], CHUNK_HEAD, CHUNK_BYTES);
-			c[k]->n = take_bytes(s, c[k]->data, CHUNK_BYTES, e);
+			chunk_room(c[k], CHUNK_HEAD, s->chunk);
+			c[k]->n = take_bytes(s, c[k]->data, s->chunk, e);
 		}
 		if (c[k]->n == 0)
 			break;
@@ -660,6 +663,7 @@ source_open(struct source *s, const char *path, struct err *e)
 	memset(s, 0, sizeof *s);
 	s->name = mem_strdup(!path || !strcmp(path, "-") ? "standard input" : path);
 	s->long_most = 256 << 20;
+	s->chunk = CHUNK_BYTES;
 	s->fd = file_open(path ? path : "-", e);
 	if (e->code)
 		return e->code;

@@ -32,11 +32,13 @@ struct source {
 	int bcf;                        /* BCF records, else text lines */
 	struct str header;              /* VCF text of the header, up to and with the #CHROM line */
 	int whole;                      /* no lines in pieces: a line may take long_most bytes */
+	size_t chunk;                   /* bytes read for a chunk; default CHUNK_BYTES */
 	int64_t long_most;              /* bytes of one record in memory; default 256 MB */
 
 	int64_t at;                     /* inflated bytes given out or in carry */
 	int64_t bytes_in;               /* bytes of the file that were read */
 	int64_t size;                   /* of the file, or -1 */
+	uint32_t crc;                   /* CRC-32 of those bytes_in */
 	struct str carry;               /* the beginning of a record whose end is still to come */
 	int bare;                       /* there is no whole record in carry */
 	size_t seen;                    /* bytes of a line in carry that were looked at for tabs, and how many there were */

@@ -41,3 +41,66 @@ typed_text(const uint8_t *p, const uint8_t *end, const uint8_t **s, size_t *n)
 
 	return k && (type == 7 || *n == 0) ? p + k : NULL;
 }
+
+size_t
+typed_head(uint8_t out[6], int type, size_t count)
+{
+	size_t k = 1;
+
+	out[0] = (uint8_t)((count < 15 ? count : 15) << 4 | (unsigned)type);
+	if (count < 15)
+		return 1;
+	if (count < 128) {
+		out[k++] = 0x11;
+		out[k++] = (uint8_t)count;
+	} else if (count < 32768) {
+		out[k++] = 0x12;
+		out[k++] = (uint8_t)count;
+		out[k++] = (uint8_t)(count >> 8);
+	} else {
+		out[k++] = 0x13;
+		typed_put32(out + k, (uint32_t)count);
+		k += 4;
+	}
+	return k;
+}
+
+/* The lowest eight numbers of each type are no numbers. */
+static int
+width_of(int64_t v)
+{
+	if (v >= -120 && v <= 127)
+		return 1;
+	if (v >= -32760 && v <= 32767)
+		return 2;
+	return v >= INT32_MIN + 8 && v <= INT32_MAX ? 4 : 0;
+}
+
+/* A value in so many bytes, the lowest first. */
+static uint32_t
+small(int64_t v, int width)
+{
+	return width_of(v) ? (uint32_t)v : (uint32_t)INT32_MIN >> (32 - 8 * width);
+}
+
+void
+typed_ints(struct str *out, const int64_t *v, size_t n)
+{
+	uint8_t b[6];
+	int width = 1;
+
+	for (size_t i = 0; i < n; i++)
+		if (width_of(v[i]) > width)
+			width = width_of(v[i]);
+	if (n == 1) {
+		b[0] = (uint8_t)(0x10 | (width == 4 ? 3 : width));
+		typed_put32(b + 1, small(v[0], width));
+		str_addn(out, b, (size_t)width + 1);
+		return;
+	}
+	str_addn(out, b, typed_head(b, width == 4 ? 3 : width, n));
+	for (size_t i = 0; i < n; i++) {
+		typed_put32(b, small(v[i], width));
+		str_addn(out, b, (size_t)width);
+	}
+}

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "base/str.h"
 
 static inline uint32_t
 typed_get32(const uint8_t *p)
@@ -27,5 +28,11 @@ typed_put32(uint8_t *p, uint32_t v)
 size_t typed_value(const uint8_t *p, const uint8_t *end, int *type, size_t *count, const uint8_t **v);
 /* A text at p (p may be NULL, then so is the result): its bytes; returns what comes behind it, NULL when it is none. */
 const uint8_t *typed_text(const uint8_t *p, const uint8_t *end, const uint8_t **s, size_t *n);
+
+/* The descriptor of count values of a type, at most 6 bytes; returns how many. */
+size_t typed_head(uint8_t out[6], int type, size_t count);
+/* Integers at the end of out in the smallest type that holds all, as htslib writes them; what 32 bits do not hold is
+ * missing, as INT64_MIN is. */
+void typed_ints(struct str *out, const int64_t *v, size_t n);
 
 #endif

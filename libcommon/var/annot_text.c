@@ -1,0 +1,458 @@
+/* annot_text - VCF lines, see annot.h
+ *
+ * A line costs a look at its first seven columns, one pass over INFO for tags that are there already, and two copies of its
+ * bytes: one here, one into the pipe.
+ */
+#include <string.h>
+#include "base/mem.h"
+#include "var/annot_work.h"
+
+static int
+bad_line(const uint8_t *line, const uint8_t *end, const char *what, struct err *e)
+{
+	char head[44];
+	size_t n = 0;
+
+	for (const uint8_t *p = line; p < end && n < sizeof head - 1; p++)
+		head[n++] = *p < 32 || *p > 126 ? ' ' : (char)*p;
+	head[n] = 0;
+	return err_set(e, ERR_DATA, "not a VCF record (%s): '%s'", what, head);
+}
+
+/* The tab that ends a column which begins at p, on a line whose end is somewhere ahead; NULL when the line ends first.  Columns are a few
+ * bytes, mostly. */
+static inline const uint8_t *
+column(const uint8_t *p)
+{
+	while (*p != '\t' && *p != '\n')
+		p++;
+	return *p == '\t' ? p : NULL;
+}
+
+/* --- the first pass ----------------------------------------------------------- */
+
+/* A line of another contig than the one before. */
+static struct run *
+new_run(struct annot_work *w, const uint8_t *p, const uint8_t *stop, struct err *e)
+{
+	const uint8_t *tab = column(p);
+	struct run *r;
+
+	if (!tab || tab == p || *p == '#') {
+		const uint8_t *end = memchr(p, '\n', (size_t)(stop - p));
+
+		bad_line(p, end ? end : stop, *p == '#' ? "a header line among records" : "no CHROM column", e);
+		return NULL;
+	}
+	r = annot_add_run(w);
+	r->at = (uint32_t)(p - w->base);
+	r->n = (uint32_t)(tab - p);
+	r->line = r->end = w->n_line;
+	r->id = -1;
+	r->name = annot_contig(w, (const char *)p, r->n);
+	return r;
+}
+
+/* One ask for each ALT; none when it is a dot. */
+static void
+ask_alts(struct annot_work *w, struct line *l, int64_t pos, const uint8_t *ref, size_t n_ref, const uint8_t *alt, const uint8_t *end,
+    struct err *e)
+{
+	l->ask = w->n_ask;
+	l->n_ask = 0;
+	if (end - alt == 1 && *alt == '.')
+		return;
+	for (;;) {
+		const uint8_t *comma = end - alt == 1 ? NULL : memchr(alt, ',', (size_t)(end - alt));
+
+		annot_ask(w, pos, ref, n_ref, alt, (size_t)((comma ? comma : end) - alt), e);
+		l->n_ask++;
+		if (!comma)
+			break;
+		alt = comma + 1;
+	}
+}
+
+/* Reads a line whose POS begins at p; returns what comes behind it, or NULL with e set.  *in: whether it lies in the regions. */
+static const uint8_t *
+read_line(struct annot_work *w, struct chunk *c, const uint8_t *line, const uint8_t *p, int *in, struct err *e)
+{
+	const uint8_t *stop = c->data + c->n, *digits = p, *id, *ref, *alt, *qual, *filter, *end, *tab;
+	struct line *l;
+	int64_t pos = 0;
+
+	/* 18 digits do not overflow; a line end stops this, too. */
+	while ((unsigned)(*p - '0') < 10 && p - digits < 18)
+		pos = 10 * pos + (*p++ - '0');
+	id = p;
+	ref = p == digits || *p != '\t' ? NULL : column(id + 1);
+	alt = ref ? column(ref + 1) : NULL;
+	qual = alt ? column(alt + 1) : NULL;
+	filter = qual ? column(qual + 1) : NULL;
+	tab = filter ? column(filter + 1) : NULL;
+	if (!tab) {
+		end = memchr(line, '\n', (size_t)(stop - line));
+		bad_line(line, end ? end : stop, !ref ? "POS is no number" : "it ends before INFO", e);
+		return NULL;
+	}
+	if (ref + 1 == alt || alt + 1 == qual) {
+		bad_line(line, tab, "REF or ALT is empty", e);
+		return NULL;
+	}
+	end = memchr(tab + 1, '\n', (size_t)(stop - tab - 1));
+	if (!end)
+		end = stop;                     /* not with whole lines */
+	c->stats.in++;
+	if (w->a->region && !region_has(w->a->region, w->seen[w->now].region, pos)) {
+		c->stats.outside++;
+		*in = 0;
+		return end + 1;
+	}
+	*in = 1;
+	l = annot_add_line(w);
+	l->pos = pos;
+	l->at = (uint32_t)(line - c->data);
+	l->end = (uint32_t)(end + (end < stop) - c->data);
+	l->filter = (uint32_t)(filter + 1 - c->data);
+	l->info = (uint32_t)(tab + 1 - c->data);
+	p = memchr(tab + 1, '\t', (size_t)(end - tab - 1));
+	if (!p)
+		p = end > tab + 1 && end[-1] == '\r' ? end - 1 : end;
+	l->info_end = (uint32_t)(p - c->data);
+	ask_alts(w, l, pos, ref + 1, (size_t)(alt - ref - 1), alt + 1, qual, e);
+	return end + 1;
+}
+
+static int
+read_chunk(struct annot_work *w, struct chunk *c, struct err *e)
+{
+	const uint8_t *p = c->data, *stop = c->data + c->n;
+	struct run *r = NULL;
+	int in;
+
+	while (p && p < stop && !e->code) {
+		if (!r || (size_t)(stop - p) <= r->n || memcmp(p, w->base + r->at, r->n) || p[r->n] != '\t')
+			r = new_run(w, p, stop, e);
+		if (!r)
+			break;
+		p = read_line(w, c, p, p + r->n + 1, &in, e);
+		r->end = w->n_line;
+	}
+	return e->code;
+}
+
+/* --- INFO --------------------------------------------------------------------- */
+
+typedef uint8_t lanes __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint64_t halves __attribute__((vector_size(16), may_alias));
+
+/* Whether a prefix of n bytes may stand in p[0..len): its first letter, and, so far behind as it must be, the _ that follows it (of a
+ * long one another letter).  Reads less than CHUNK_PAD bytes more. */
+static inline int
+maybe_there(const uint8_t *p, size_t len, const char *prefix, size_t n)
+{
+	size_t k = n < 32 ? n : 31;
+	uint8_t then = n < 32 ? '_' : (uint8_t)prefix[31];
+
+	for (size_t i = 0; i < len; i += 16) {
+		halves hit = (halves)((*(const lanes *)(p + i) == (uint8_t)prefix[0]) & (*(const lanes *)(p + i + k) == then));
+
+		if (hit[0] | hit[1])
+			return 1;
+	}
+	return 0;
+}
+
+/* Everything below writes at o, where there is room for all that a record may need (room_for), and returns the end of what it wrote. */
+
+/* n bytes where 16 may be read and written. */
+static inline uint8_t *
+copy_short(uint8_t *o, const void *s, size_t n)
+{
+	if (n <= 16)
+		memcpy(o, s, 16);
+	else
+		memcpy(o, s, n);
+	return o + n;
+}
+
+/* n bytes out of a chunk, behind which there are CHUNK_PAD more. */
+static inline uint8_t *
+copy_line(uint8_t *o, const uint8_t *s, size_t n)
+{
+	if (n <= 64)
+		memcpy(o, s, 64);
+	else
+		memcpy(o, s, n);
+	return o + n;
+}
+
+/* INFO without tags of ours. */
+static uint8_t *
+copy_others(const struct annot_work *w, uint8_t *o, const uint8_t *p, const uint8_t *end)
+{
+	uint8_t *start = o;
+
+	while (p < end) {
+		const uint8_t *semi = memchr(p, ';', (size_t)(end - p)), *stop = semi ? semi : end;
+		const uint8_t *eq = memchr(p, '=', (size_t)(stop - p));
+
+		if (!annot_ours(w->a, p, (size_t)((eq ? eq : stop) - p))) {
+			if (o > start)
+				*o++ = ';';
+			memcpy(o, p, (size_t)(stop - p));
+			o += stop - p;
+		}
+		p = stop + 1;
+	}
+	return o - start == 1 && *start == '.' ? start : o;
+}
+
+/* What stays of INFO; *semi = 1 when there is anything, so that a tag needs its semicolon. */
+static inline uint8_t *
+put_info(const struct annot_work *w, uint8_t *o, const uint8_t *p, const uint8_t *end, int *semi)
+{
+	const struct annot *a = w->a;
+	size_t n = (size_t)(end - p);
+	uint8_t *start = o;
+	int found = 0;
+
+	*semi = 0;
+	if (n == 0 || (n == 1 && *p == '.'))
+		return o;
+	for (int i = 0; i < a->n_db && !found; i++)
+		found = maybe_there(p, n, a->db[i].prefix, a->db[i].n_prefix);
+	if (found) {
+		o = copy_others(w, o, p, end);
+	} else {
+		memcpy(o, p, n);
+		o += n;
+	}
+	*semi = o > start && o[-1] != ';';
+	return o;
+}
+
+/* --- tags --------------------------------------------------------------------- */
+
+static inline uint8_t *
+put_key(uint8_t *o, const struct annot_tag *t, int semi)
+{
+	const char *s = t->key + !semi;
+	size_t n = t->n_key - (size_t)!semi;
+
+	if (n <= 32)
+		memcpy(o, s, 32);
+	else
+		memcpy(o, s, n);
+	return o + n;
+}
+
+static uint8_t *
+put_escaped(uint8_t *o, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] == ',') {
+			memcpy(o, "%2C", 3);
+			o += 3;
+		} else {
+			*o++ = (uint8_t)s[i];
+		}
+	}
+	return o;
+}
+
+/* A value, or a dot. */
+static inline uint8_t *
+put_value(const struct annot_work *w, uint8_t *o, const struct annot_tag *t, fval v, int escape)
+{
+	const char *s;
+	size_t n;
+
+	if (v == FVAL_MISSING) {
+		*o++ = '.';
+		return o;
+	}
+	if (!fval_is_text(v))
+		return o + fval_print(t->type, v, (char *)o);
+	s = annot_get(w, v, &n);
+	return escape ? put_escaped(o, s, n) : copy_short(o, s, n);
+}
+
+static uint8_t *
+put_fields(const struct annot_work *w, uint8_t *o, const struct annot_db *d, int *semi)
+{
+	const struct annot_tag *t = &w->a->tag[d->tag];
+	const fval *val = w->val + (int64_t)d->tag * w->cap_alt;
+	int n_alt = w->n_alt, cap_alt = w->cap_alt;
+
+	for (int k = d->n_tag; k > 0; k--, t++, val += cap_alt) {
+		int i = 0;
+
+		while (i < n_alt && val[i] == FVAL_MISSING)
+			i++;
+		if (i == n_alt)
+			continue;
+		o = put_key(o, t, *semi);
+		*semi = 1;
+		o = put_value(w, o, t, val[0], n_alt > 1);
+		for (i = 1; i < n_alt; i++) {
+			*o++ = ',';
+			o = put_value(w, o, t, val[i], 1);
+		}
+	}
+	return o;
+}
+
+static uint8_t *
+put_status(const struct annot_work *w, uint8_t *o, int d, int semi)
+{
+	static const struct { char name[16]; uint8_t n; } text[N_FREQ] = { { "FOUND", 5 }, { "FOUND_FILTERED", 14 }, { "SITE_ONLY", 9 },
+		{ "ABSENT", 6 }, { "NO_CONTIG", 9 }, { "UNSUPPORTED", 11 } };
+	const uint8_t *status = w->status + (int64_t)d * w->cap_alt;
+
+	o = put_key(o, &w->a->db[d].status, semi);
+	if (w->n_alt == 0)
+		*o++ = '.';
+	for (int i = 0; i < w->n_alt; i++) {
+		if (i)
+			*o++ = ',';
+		o = copy_short(o, text[status[i]].name, text[status[i]].n);
+	}
+	return o;
+}
+
+/* --mark: FILTER with the name added. */
+static uint8_t *
+put_filter(const struct annot_work *w, uint8_t *o, const uint8_t *p, size_t n)
+{
+	const char *name = w->a->mark;
+	size_t k = strlen(name);
+	int none = (n == 1 && *p == '.') || (n == 4 && !memcmp(p, "PASS", 4)) || n == 0, there = 0;
+
+	for (const uint8_t *q = p, *end = p + n; q < end && !there; ) {
+		const uint8_t *semi = memchr(q, ';', (size_t)(end - q)), *stop = semi ? semi : end;
+
+		there = (size_t)(stop - q) == k && !memcmp(q, name, k);
+		q = stop + 1;
+	}
+	if (!none) {
+		memcpy(o, p, n);
+		o += n;
+	}
+	if (!none && !there)
+		*o++ = ';';
+	if (!there) {
+		memcpy(o, name, k);
+		o += k;
+	}
+	return o;
+}
+
+/* --explain: what was looked up, and what stands there. */
+static void
+put_explain(struct annot_work *w, const struct annot_tag *t, int d, int (*text)(struct annot_work *, int, int, struct str *))
+{
+	int any = 0;
+
+	w->cell.n = 0;
+	str_addn(&w->cell, t->key, t->n_key);
+	for (int i = 0; i < w->n_alt; i++) {
+		if (i)
+			str_addn(&w->cell, ",", 1);
+		if (text(w, d, i, &w->cell))
+			any = 1;
+		else
+			str_addn(&w->cell, ".", 1);
+	}
+	if (!any)
+		return;
+	annot_room(w, w->cell.n);
+	memcpy(w->out + w->n_out, w->cell.s, w->cell.n);
+	w->n_out += w->cell.n;
+}
+
+/* --- the second pass ---------------------------------------------------------- */
+
+/* Room for a record with all its tags: what a value takes at most, texts (escaped), and what copies in one piece reach over. */
+static inline void
+room_for(struct annot_work *w, const struct line *l)
+{
+	const struct annot *a = w->a;
+
+	annot_room(w, l->end - l->at + a->n_mark + a->n_keys + (size_t)(a->n_tag + a->n_db) * ((size_t)w->n_alt * FVAL_PRINT + 32) +
+	    3 * w->text.n + 160);
+}
+
+static void
+put_line(struct annot_work *w, const struct line *l, int marked)
+{
+	const uint8_t *base = w->base;
+	size_t head = (marked ? l->filter : l->info) - l->at;
+	uint8_t *o;
+	int semi;
+
+	room_for(w, l);
+	o = w->out + w->n_out;
+	o = copy_line(o, base + l->at, head);
+	if (marked) {
+		o = put_filter(w, o, base + l->filter, l->info - 1 - l->filter);
+		*o++ = '\t';
+	}
+	o = put_info(w, o, base + l->info, base + l->info_end, &semi);
+	for (int d = 0; d < w->a->n_db; d++) {
+		if (w->any[d])
+			o = put_fields(w, o, &w->a->db[d], &semi);
+		o = put_status(w, o, d, semi);
+		semi = 1;
+		if (w->a->explain) {
+			w->n_out = (size_t)(o - w->out);
+			put_explain(w, &w->a->db[d].query, d, annot_query_text);
+			put_explain(w, &w->a->db[d].site, d, annot_site_text);
+			room_for(w, l);
+			o = w->out + w->n_out;
+		}
+	}
+	o = copy_line(o, base + l->info_end, l->end - l->info_end);
+	w->n_out = (size_t)(o - w->out);
+}
+
+static int
+write_run(struct annot_work *w, struct chunk *c, const struct run *r, struct err *e)
+{
+	struct seg *g = annot_begin(w, c, r, e);
+
+	for (int64_t i = r->line; g && i < r->end && !e->code; i++) {
+		const struct line *l = &w->line[i];
+		int keep = annot_look(w, l, e);
+
+		if (e->code)
+			break;
+		if (!keep && !w->a->mark) {
+			c->stats.dropped++;
+			continue;
+		}
+		annot_note(c, l, w->n_out);
+		put_line(w, l, !keep);
+	}
+	if (g)
+		annot_end(c);
+	return e->code;
+}
+
+int
+annot_text(struct annot_work *w, struct chunk *c, struct err *e)
+{
+	if (e->code)
+		return e->code;
+	if (memchr(c->data, 0, c->n))
+		return err_set(e, ERR_DATA, "a NUL byte among the records: the input is damaged");
+	if (c->n && c->data[c->n - 1] != '\n')
+		return err_set(e, ERR_DATA, "a line that does not end");
+	annot_start(w, c);
+	read_chunk(w, c, e);
+	for (int64_t i = 0; i < w->n_run && !e->code; i++)
+		write_run(w, c, &w->run[i], e);
+	if (!e->code)
+		annot_swap(w, c);
+	return e->code;
+}

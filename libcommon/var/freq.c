@@ -1,0 +1,50 @@
+/* freq - see freq.h */
+#include "var/freq.h"
+
+#include <string.h>
+#include "var/alias.h"
+
+const char *const freq_names[N_FREQ] = { "FOUND", "FOUND_FILTERED", "SITE_ONLY", "ABSENT", "NO_CONTIG", "UNSUPPORTED" };
+
+static const char *
+list(const void *ctx, int i, size_t *n, int64_t *length)
+{
+	const struct freq *f = ctx;
+
+	*n = strlen(f->contig[i]);
+	*length = f->contig_length ? f->contig_length[i] : -1;
+	return f->contig[i];
+}
+
+int
+freq_contig(const struct freq *f, const char *name, size_t n, int64_t length)
+{
+	for (int i = 0; i < f->n_contig; i++)
+		if (strlen(f->contig[i]) == n && memcmp(f->contig[i], name, n) == 0)
+			return i;
+	return alias_find(name, n, length, list, f, f->n_contig);
+}
+
+int
+freq_build(const struct freq *f)
+{
+	return alias_build(list, f, f->n_contig);
+}
+
+enum freq_status
+freq_find(const struct freq *f, struct freq_cursor *k, int contig, int64_t pos, const char *ref, uint32_t n_ref, const char *alt,
+    uint32_t n_alt, struct freq_hit *hit, struct err *e)
+{
+	enum freq_status s = f->find(k, contig, pos, ref, n_ref, alt, n_alt, hit, e);
+	const char *text;
+	size_t n;
+	fval v;
+
+	if (s != FREQ_FOUND || f->cols->filter < 0 || e->code)
+		return s;
+	v = f->value(k, hit, f->cols->filter, e);
+	if (e->code || !fval_is_text(v))
+		return s;
+	text = f->text(k, f->cols->filter, v, &n, e);
+	return e->code || (n == 4 && memcmp(text, "PASS", 4) == 0) ? s : FREQ_FOUND_FILTERED;
+}

@@ -1,0 +1,65 @@
+/* freq - whatever answers "which frequencies has this allele": a database, or sites in memory
+ *
+ * Two things answer: a .vxg database (vxg.h) and a sites file with an index (freq_sites.h).  Both give a struct freq; a
+ * thread asks through a cursor of its own.  The allele asked for is minimal and upper case ACGT.
+ *
+ *	k = f->cursor(f, e);
+ *	switch (f->find(k, contig, pos, ref, n_ref, alt, n_alt, &hit, e)) {
+ *	case FREQ_FOUND: v = f->value(k, hit, col, e); ...
+ */
+#ifndef OVX_FREQ_H
+#define OVX_FREQ_H
+
+#include "base/err.h"
+#include "var/frows.h"
+
+enum freq_status { FREQ_FOUND, FREQ_FOUND_FILTERED, FREQ_SITE_ONLY, FREQ_ABSENT, FREQ_NO_CONTIG, FREQ_UNSUPPORTED, N_FREQ };
+extern const char *const freq_names[N_FREQ];    /* "FOUND" ... */
+
+/* Where a row was found; valid until the next find of the same cursor. */
+struct freq_hit {
+	int64_t row;            /* these are the owner's */
+	const void *block;
+	int part;
+};
+
+/* What stands at a position, for --explain: called for each row there. */
+typedef void freq_at_fn(void *ctx, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt);
+
+struct freq_cursor;
+
+struct freq {
+	const struct fcols *cols;
+	const char *release;            /* "gnomAD v4.1 genomes", "" = not recognised */
+	int n_contig;
+	const char *const *contig;      /* names, as in the source */
+	const int64_t *contig_length;   /* -1 = not known */
+	const int64_t *contig_rows;     /* rows; 0 = the header lists it, there is nothing.  NULL = not known */
+
+	struct freq_cursor *(*cursor)(struct freq *f, struct err *e);
+	void (*cursor_free)(struct freq_cursor *k);
+	/* FREQ_FOUND with *hit set (never FOUND_FILTERED: that is freq_find), FREQ_SITE_ONLY when only other alleles begin at pos, or
+	 * FREQ_ABSENT.  pos 1-based.  Never looks at more than it must.  With e set: damaged. */
+	enum freq_status (*find)(struct freq_cursor *k, int contig, int64_t pos, const char *ref, uint32_t n_ref, const char *alt,
+		uint32_t n_alt, struct freq_hit *hit, struct err *e);
+	/* A value; text by text(). */
+	fval (*value)(struct freq_cursor *k, const struct freq_hit *hit, int col, struct err *e);
+	/* The bytes of a text value that value() gave, valid until the next text() or find(). */
+	const char *(*text)(struct freq_cursor *k, int col, fval v, size_t *n, struct err *e);
+	void (*at)(struct freq_cursor *k, int contig, int64_t pos, freq_at_fn *fn, void *ctx, struct err *e);
+	void (*close)(struct freq *f);
+	/* May be NULL.  Told once a stretch of queries of one contig is coming (positions lo..hi, n of them in pos[]), so that it can
+	 * fetch what they need; hits before it are void. */
+	int (*ahead)(struct freq_cursor *k, int contig, const int64_t *pos, int64_t n, struct err *e);
+};
+
+/* Number of the contig of this name (n bytes): the exact name, else an alias (chr, M/MT, RefSeq) where lengths do not speak
+ * against it (length: of the asking side, -1 = unknown); -1 = none. */
+int freq_contig(const struct freq *f, const char *name, size_t n, int64_t length);
+/* 37 or 38 when the contigs' lengths are those of that human genome, else 0. */
+int freq_build(const struct freq *f);
+/* find, and FREQ_FOUND_FILTERED when there is a column FILTER and it is neither PASS nor missing. */
+enum freq_status freq_find(const struct freq *f, struct freq_cursor *k, int contig, int64_t pos, const char *ref, uint32_t n_ref,
+	const char *alt, uint32_t n_alt, struct freq_hit *hit, struct err *e);
+
+#endif

@@ -1,0 +1,91 @@
+/* sites_impl - between sites_head.c, sites_columns.c, sites_parse.c and sites_keys.c
+ */
+#ifndef OVX_SITES_IMPL_H
+#define OVX_SITES_IMPL_H
+
+#include "var/norm.h"
+#include "var/sites.h"
+
+/* The declaration of an INFO key, or NULL. */
+const struct sites_info *sites_info(const struct sites_head *h, const char *id);
+/* What a column of it would be. */
+enum ftype sites_type(const struct sites_info *i);
+enum fnumber sites_kind(const struct sites_info *i);
+/* ERR_DATA unless the header declares every column's tag as the column has it; file: for the sentence. */
+int sites_fits(const struct sites_head *h, const struct fcols *cols, const char *file, struct err *e);
+
+/* --- the parser -------------------------------------------------------------- */
+
+#define FAST_KEY 48                     /* longer keys are compared by memcmp */
+
+/* A key as it stands in a line: "AC=", or a flag's bare name.  This half is looked at for each field: its first two words, and which of their
+ * bytes count. */
+struct sites_key {
+	uint64_t word[2], mask[2];
+	uint32_t n;
+	int col;                        /* -1: nobody asked */
+	int next[2];                    /* the keys that came behind it, the last one first */
+	uint32_t bare;                  /* a flag's */
+	uint32_t unused[3];             /* 64 bytes: indexed by a shift */
+};
+
+struct sites_key_rest {
+	char *text;
+	uint64_t hash;
+	uint64_t word[FAST_KEY / 8], last_mask;
+};
+
+/* Where a column's value stands in the record at hand. */
+struct sites_span {
+	const char *s;
+	uint32_t n;
+	uint32_t stamp;
+};
+
+struct sites_parser {
+	const struct sites_head *h;
+	const struct fcols *cols;
+	int *same;                      /* [cols->n] the next column of the same tag, -1 = none */
+	int filter;
+	int whole;                      /* lists that do not fit are kept */
+
+	struct sites_key *key;                /* key[0] is the beginning of INFO */
+	struct sites_key_rest *rest;
+	int n_key, cap_key;
+	int *slot;                      /* hash table of numbers of keys, 0 = free */
+	int n_slot;
+
+	struct sites_span *span;              /* [cols->n] */
+	uint32_t stamp;
+
+	struct map contigs;             /* of the header */
+	struct str contig;              /* the last one: its name with a tab behind */
+	int contig_no;
+
+	struct str ref_buf, alt_buf, text, line;
+	int64_t *first_row;             /* rows of the record's ALTs: number of each ALT, from 0 */
+	int cap_alt;
+
+	struct fasta *fasta;
+	struct fasta_view *view;
+	struct norm_seq seq;
+	struct norm norm;
+	int ref_contig;                 /* in the reference, -1 = none */
+};
+
+/* The record at hand. */
+struct sites_record {
+	const char *line, *end;         /* end: its line end */
+	uint32_t pos;
+	const char *ref, *alt, *filter, *info;
+	uint32_t n_ref, n_alt, n_filter;
+	int alts;
+	int64_t seq;
+};
+
+/* A key with its column (-1 = nobody asked), "" first of all; its number. */
+int sites_add_key(struct sites_parser *p, const char *s, size_t n, int col);
+/* Walks INFO and notes where values of columns stand. */
+void sites_read_info(struct sites_parser *p, const struct sites_record *r);
+
+#endif

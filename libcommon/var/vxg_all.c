@@ -1,0 +1,231 @@
+/* vxg_all - a column of a block, all rows at once: for those who ask for most of them.  See vxg_impl.h
+ *
+ * The same values as vxg_block_value gives one by one, without its search for each: what stands in
+ * front of an element is counted along the way.
+ */
+#include "var/vxg_impl.h"
+
+/* Flags as bytes. */
+static void
+flags_all(const struct vxflags *f, int n, uint8_t *out)
+{
+	if (f->kind == VXFLAGS_DENSE) {
+		int i = 0;
+
+		/* a byte's bits to eight bytes: each kept in its place by a mask, then made 1 */
+		for (; i + 8 <= n; i += 8) {
+			uint64_t v = f->p[i >> 3] * 0x0101010101010101u & 0x8040201008040201u;
+
+			v = (v + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
+			for (int k = 0; k < 8; k++)
+				out[i + k] = (uint8_t)(v >> 8 * k);
+		}
+		for (; i < n; i++)
+			out[i] = f->p[i >> 3] >> (i & 7) & 1;
+		return;
+	}
+	memset(out, f->kind == VXFLAGS_ALL || f->kind == VXFLAGS_BUT, (size_t)n);
+	for (uint32_t k = 0; f->kind > VXFLAGS_DENSE && k < f->listed; k++)
+		out[vxbits_get(f->p, k, f->w)] = f->kind == VXFLAGS_LIST;
+}
+
+/* m codes, as vxints_code. */
+static void
+codes_all(const struct vxints *x, int m, int64_t *restrict out)
+{
+	const uint8_t *code = x->code, *sub = x->sub, *exc = x->exc;
+	uint32_t w = x->w, shift = x->shift, w_sub = x->w_sub, w_exc = x->w_exc, n_exc = x->n_exc, k = 0, bit = 0;
+	uint64_t mask = ((uint64_t)1 << w) - 1, base = (uint64_t)x->base, exc_base = (uint64_t)x->exc_base;
+
+	for (int i = 0; i < m; i++, bit += w)
+		out[i] = (int64_t)(base + ((vxbits_load(code + (bit >> 3)) >> (bit & 7) & mask) << shift));
+	if (x->flags & VXINTS_SUBS)
+		for (int i = 0; i < m; i += VXBITS_SUB) {
+			uint64_t more = vxbits_get(sub, (uint32_t)i / VXBITS_SUB, w_sub) << shift;
+
+			for (int j = i; j < m && j < i + VXBITS_SUB; j++)
+				out[j] = (int64_t)((uint64_t)out[j] + more);
+		}
+	bit = 0;
+	for (int i = 0; i < m && k < n_exc; i++, bit += w)
+		if ((vxbits_load(code + (bit >> 3)) >> (bit & 7) & mask) == mask)
+			out[i] = (int64_t)(exc_base + vxbits_get(exc, k++, w_exc));
+}
+
+/* Codes to their places: the mode where its flag is set, 1 where `one` is, else the next code (code[n_code] may be read). */
+static void
+spread(const int64_t *restrict code, int64_t mode, const struct vxflags *at_mode, const struct vxflags *ones, int n, int64_t *restrict out)
+{
+	uint8_t at[VXG_ROWS], one[VXG_ROWS];
+	int k = 0;
+
+	flags_all(at_mode, n, at);
+	if (!ones) {
+		for (int i = 0; i < n; i++) {
+			int64_t c = code[k];
+
+			out[i] = at[i] ? mode : c;
+			k += !at[i];
+		}
+		return;
+	}
+	flags_all(ones, n, one);
+	for (int i = 0; i < n; i++) {
+		int64_t c = one[i] ? 1 : code[k];
+
+		out[i] = at[i] ? mode : c;
+		k += !(at[i] | one[i]);
+	}
+}
+
+/* n numbers; parent[n] or NULL; ones: as in vxints_get. */
+static void
+ints_all(const struct vxints *x, int n, const fval *parent, const struct vxflags *ones, int64_t *restrict out)
+{
+	int64_t code[VXG_ROWS + 1];
+
+	if (x->flags & VXINTS_CONST) {
+		int64_t base = x->base;
+
+		for (int i = 0; i < n; i++)
+			out[i] = base;
+	} else if (!(x->flags & VXINTS_MODE)) {
+		codes_all(x, n < x->n ? n : x->n, out);
+	} else {
+		codes_all(x, x->n, code);
+		code[x->n] = 0;
+		spread(code, x->mode, &x->at_mode, x->flags & VXINTS_OVER ? ones : NULL, n, out);
+	}
+	if (x->flags & VXINTS_REST)
+		for (int i = 0; i < n; i++)
+			out[i] = (int64_t)((uint64_t)out[i] + (uint64_t)vxints_predict(parent ? parent[i] : 0, x->ratio));
+}
+
+/* n values of a column as they stand there, in their order. */
+static void
+stored_all(const struct vxg_block *b, int ac, const struct vxg_col *c, int n, const fval *parent, fval *out)
+{
+	int64_t a[VXG_ROWS], digits[VXG_ROWS];
+	fval from[VXG_ROWS];
+	uint8_t missing[VXG_ROWS] = {0}, text[VXG_ROWS] = {0};
+	int present = n, m = 0, k = 0, t = 0;
+
+	if (!c->missing.kind && !c->has_text && c->type != FTYPE_FLOAT) {
+		ints_all(&c->a, n, parent, c->a.flags & VXINTS_OVER ? &b->col[ac].a.at_mode : NULL, out);
+		for (int i = 0; i < n && c->type == FTYPE_STRING; i++)
+			out[i] = fval_of_text((out[i] & (FVAL_TEXT_MAX / 4 - 1)) << 1);
+		return;
+	}
+	if (c->missing.kind) {
+		flags_all(&c->missing, n, missing);
+		present = n - c->missing.ones;
+	}
+	if (c->has_text)
+		flags_all(&c->text, present, text);
+	for (int i = 0; i < n; i++) {
+		if (missing[i])
+			continue;
+		if (!text[k++])
+			from[m++] = parent ? parent[i] : 0;
+	}
+	ints_all(&c->a, m, parent ? from : NULL, c->a.flags & VXINTS_OVER ? &b->col[ac].a.at_mode : NULL, a);
+	if (c->type == FTYPE_FLOAT && m)
+		ints_all(&c->b, m, NULL, NULL, digits);
+	k = m = 0;
+	for (int i = 0; i < n; i++) {
+		if (missing[i]) {
+			out[i] = FVAL_MISSING;
+		} else if (text[k++]) {
+			out[i] = fval_of_text((int64_t)t++ << 1 | 1);
+		} else {
+			out[i] = c->type == FTYPE_FLOAT ? fval_float((int)(a[m] & 0x1ffff), digits[m] & FVAL_DIGITS) :
+			    c->type == FTYPE_STRING ? fval_of_text((a[m] & (FVAL_TEXT_MAX / 4 - 1)) << 1) : a[m];
+			m++;
+		}
+	}
+}
+
+/* A column that is not derived; an: AN of the rows. */
+static void
+own_all(const struct vxg_block *b, const struct fcols *cols, int col, const fval *an, fval *out)
+{
+	const struct vxg_col *c = &b->col[col];
+	int n = (int)b->n, m = 0;
+	uint8_t off[VXG_ROWS];
+	fval from[VXG_ROWS] = {0}, got[VXG_ROWS];
+
+	if (c->empty) {
+		for (int i = 0; i < n; i++)
+			out[i] = FVAL_MISSING;
+		return;
+	}
+	if (!c->where) {
+		stored_all(b, cols->ac, c, n, an, out);
+		return;
+	}
+	flags_all(&c->off, n, off);
+	for (int i = 0; i < n; i++)
+		if (!off[i])
+			from[m++] = an ? an[i] : 0;
+	stored_all(b, cols->ac, c, m, an ? from : NULL, got);
+	m = 0;
+	for (int i = 0; i < n; i++)
+		out[i] = off[i] ? FVAL_MISSING : got[m++];
+}
+
+static void
+derived_all(const struct vxg_block *b, const struct vxg_shape *sh, int col, const fval *val, fval *out)
+{
+	const struct vxg_col *c = &b->col[col];
+	const fval *num = val + (size_t)sh->num[col] * VXG_STRIDE, *den = val + (size_t)sh->den[col] * VXG_STRIDE;
+	int n = (int)b->n, where = b->col[sh->den[col]].where, m = 0;
+	uint8_t off[VXG_ROWS];
+	fval got[VXG_ROWS], zero = vxg_predict(c->rule, 0, 1, 1);
+
+	for (int i = 0; i < n; i++) {
+		if (c->derive == VXG_RATIO)
+			out[i] = sh->table && sh->table[col] ? vxg_predict_ratio(c->rule, sh->table[col], num[i], den[i]) : FVAL_MISSING;
+		else if (num[i] == 0)
+			out[i] = where || (den[i] > 0 && den[i] <= INT32_MAX) ? zero : FVAL_MISSING;
+		else
+			out[i] = vxg_predict(c->rule, num[i], den[i], where);
+	}
+	if (c->off.kind == VXFLAGS_NONE)
+		return;
+	flags_all(&c->off, n, off);
+	if (!c->empty)
+		stored_all(b, sh->cols->ac, c, c->off.ones, NULL, got);
+	for (int i = 0; i < n; i++)
+		if (off[i])
+			out[i] = c->empty ? FVAL_MISSING : got[m++];
+}
+
+void
+vxg_block_all(const struct vxg_block *b, const struct vxg_shape *sh, int derived, fval *val)
+{
+	int an = sh->cols->an;
+
+	/* Those that others are derived from come first. */
+	for (int k = 0; k < sh->cols->n; k++) {
+		int c = sh->order[k];
+		fval *out = val + (size_t)c * VXG_STRIDE;
+
+		if (b->col[c].derive) {
+			if (derived)
+				derived_all(b, sh, c, val, out);
+		} else {
+			own_all(b, sh->cols, c, c != an && an >= 0 && (b->col[c].a.flags & VXINTS_REST) && !b->col[c].empty ?
+			    val + (size_t)an * VXG_STRIDE : NULL, out);
+		}
+	}
+}
+
+void
+vxg_block_positions(const struct vxg_block *b, uint32_t *pos)
+{
+	uint32_t row = 0, bits = 8 * b->n_upper;
+
+	for (uint32_t at = 0; at < bits && row < b->n; at += 64)
+		for (uint64_t x = vxbits_load(b->upper + at / 8); x && row < b->n; x &= x - 1, row++)
+			pos[row] = b->pos0 + ((at + (uint32_t)__builtin_ctzll(x) - row) << b->low_w) + (uint32_t)vxbits_get(b->low, row, b->low_w);
+}

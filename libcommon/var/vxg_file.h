@@ -1,0 +1,79 @@
+/* vxg_file - an opened frequency database, as its parts share it: vxg_open.c opens, vxg_find.c answers, vxg_iter.c walks through
+ *
+ * The file is mapped, or, where the map would take more memory than there is, blocks are read into a small cache
+ * of each cursor.  Nothing is trusted before its checksum was seen: of indexes page by page, of blocks when they are
+ * first used; what was seen is remembered, for all cursors together.
+ */
+#ifndef OVX_VXG_FILE_H
+#define OVX_VXG_FILE_H
+
+#include <stdatomic.h>
+#include "var/vxg_impl.h"
+
+#define WIDE_AFTER 24
+
+struct vxg {
+	struct freq f;                  /* first: what the caller holds */
+	int fd;
+	char *name;
+	uint64_t size;
+	const uint8_t *map;             /* NULL: read by pieces */
+	uint8_t *pages;                 /* index area in memory, when there is no map */
+	struct vxg_dir d;
+	uint8_t *sums;                  /* checksums of the pages */
+	int64_t n_page;
+	_Atomic uint8_t *page_ok;
+	_Atomic uint8_t *block_ok;      /* a bit for each block: by index, contigs and tiers one behind the other */
+	int64_t *block0;                /* [contigs * tiers] */
+	double **table;
+	const char **contig;
+	int64_t *contig_rows;
+	struct vxg_shape shape;
+};
+
+/* A block taken apart, kept while others are asked. */
+struct slot {
+	int64_t id;                     /* number of the block, -1 = free */
+	struct vxg_block b;
+	uint8_t *own;                   /* without a map: its bytes */
+	size_t cap;
+};
+
+/* A block of which many rows are asked, laid open. */
+struct wide {
+	int64_t id;
+	uint32_t pos[VXG_ROWS];
+	fval *val;                      /* [n_col][VXG_STRIDE] */
+	uint32_t n, at;                 /* rows; where the last question ended */
+};
+
+struct freq_cursor {
+	struct vxg *x;
+	struct wide wide[VXG_TIERS];
+	int64_t asked_id[VXG_TIERS];    /* the block asked last, and how often in a row */
+	int asked[VXG_TIERS];
+	struct slot *slot[VXG_TIERS];   /* a power of two of each */
+	int n_slot[VXG_TIERS];
+	int64_t hint[VXG_TIERS];        /* the block found last, of hint_contig */
+	int hint_contig;
+	/* the text heap inflated last */
+	struct str heap;
+	const struct vxg_col *heap_of;
+	int64_t heap_id;
+	const struct vxg_block *found;
+	int64_t found_id;
+};
+
+/* Sets e: damaged. */
+int vxg_broken(const struct vxg *x, const char *what, struct err *e);
+/* n bytes of the index area, checked; NULL with e set. */
+const uint8_t *vxg_index_bytes(struct vxg *x, uint64_t at, uint64_t n, struct err *e);
+/* Bytes of block i of an index; without a map they are read into s. */
+const uint8_t *vxg_block_bytes(struct vxg *x, const struct vxg_index *q, int64_t i, struct slot *s, size_t *n, struct err *e);
+/* Texts: of the dictionary, and of a block's heap (which the cursor keeps inflated). */
+const char *vxg_dict_text(struct vxg *x, int col, uint64_t i, size_t *n, struct err *e);
+const char *vxg_heap_text(struct freq_cursor *k, const struct vxg_block *b, int64_t id, int col, uint64_t i, size_t *n, struct err *e);
+/* The functions of struct freq. */
+void vxg_ask(struct freq *f);
+
+#endif

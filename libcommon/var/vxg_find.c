@@ -1,0 +1,422 @@
+/* vxg_find - questions to an opened frequency database: see vxg.h, vxg_file.h */
+#include "var/vxg_file.h"
+
+#include "base/mem.h"
+#include "os/deflate.h"
+#include "os/file.h"
+
+#define SLOTS_MOST 1024
+#define CURSOR_BYTES (8 << 20)          /* all slots of a cursor, about */
+#define FETCH 1024                      /* bytes of a block whose lines are asked for at once: its heads, mostly */
+
+/* --- blocks -------------------------------------------------------------------------------- */
+
+/* Blocks of a tier that a cursor keeps.  A genome asks for common ones again and again; without a map each has its bytes
+ * in memory. */
+static int
+slots(const struct vxg *x, int tier)
+{
+	int64_t each = (int64_t)x->d.cols.n * (int64_t)sizeof(struct vxg_col) + 512, n = tier ? CURSOR_BYTES / each : 64, k = 4;
+
+	n = n > SLOTS_MOST ? SLOTS_MOST : n;
+	n = !x->map && n > 32 ? 32 : n;
+	while (2 * k <= n)
+		k *= 2;
+	return (int)k;
+}
+
+int64_t
+vxg_cursor_bytes(const struct freq *f)
+{
+	const struct vxg *x = (const struct vxg *)f;
+	int64_t each = (int64_t)x->d.cols.n * (int64_t)sizeof(struct vxg_col) + (int64_t)sizeof(struct slot) + (x->map ? 0 : 64 * VXG_ROWS);
+
+	return (slots(x, 0) + slots(x, 1)) * each + VXG_TIERS * (int64_t)x->d.cols.n * VXG_STRIDE * 8;
+}
+
+static struct freq_cursor *
+cursor(struct freq *f, struct err *e)
+{
+	struct vxg *x = (struct vxg *)f;
+	struct freq_cursor *k;
+
+	if (e->code)
+		return NULL;
+	k = mem_new(struct freq_cursor, 1);
+	k->x = x;
+	for (int t = 0; t < VXG_TIERS; t++) {
+		k->n_slot[t] = slots(x, t);
+		k->slot[t] = mem_new(struct slot, k->n_slot[t]);
+		for (int i = 0; i < k->n_slot[t]; i++)
+			k->slot[t][i].id = -1;
+		k->wide[t].id = k->asked_id[t] = -1;
+	}
+	k->hint_contig = -1;
+	k->heap_id = -1;
+	return k;
+}
+
+static void
+cursor_free(struct freq_cursor *k)
+{
+	if (!k)
+		return;
+	for (int t = 0; t < VXG_TIERS; t++) {
+		for (int i = 0; i < k->n_slot[t]; i++) {
+			mem_free(k->slot[t][i].b.col);
+			mem_free(k->slot[t][i].own);
+		}
+		mem_free(k->slot[t]);
+		mem_free(k->wide[t].val);
+	}
+	str_clear(&k->heap);
+	mem_free(k);
+}
+
+const uint8_t *
+vxg_block_bytes(struct vxg *x, const struct vxg_index *q, int64_t i, struct slot *s, size_t *n, struct err *e)
+{
+	const uint8_t *p = vxg_index_bytes(x, q->at + (((uint64_t)q->n * 4 + 7) & ~(uint64_t)7) + (uint64_t)i * 8, 16, e);
+	uint64_t from, to;
+
+	if (!p)
+		return NULL;
+	from = vxg_u64(p);
+	to = vxg_u64(p + 8);
+	if (from < VXG_PREAMBLE || to > x->d.index_at || from > to || to - from < VXG_HEAD + VXG_PAD) {
+		vxg_broken(x, "its index", e);
+		return NULL;
+	}
+	*n = to - from;
+	if (x->map)
+		return x->map + from;
+	if (s->cap < *n) {
+		mem_free(s->own);
+		s->cap = *n + *n / 4;
+		s->own = mem_raw(uint8_t, (long long)s->cap);
+	}
+	if (file_pread(x->fd, s->own, *n, (int64_t)from, e) != (int64_t)*n)
+		vxg_broken(x, "a block", e);
+	return e->code ? NULL : s->own;
+}
+
+/* Block i of a contig's tier, checked and taken apart. */
+static struct vxg_block *
+block(struct freq_cursor *k, int contig, int tier, int64_t i, int64_t *id, struct err *e)
+{
+	struct vxg *x = k->x;
+	const struct vxg_index *q = &x->d.index[contig * VXG_TIERS + tier];
+	struct slot *s;
+	const uint8_t *p;
+	size_t n = 0;
+
+	*id = x->block0[contig * VXG_TIERS + tier] + i;
+	s = &k->slot[tier][*id & (k->n_slot[tier] - 1)];
+	if (s->id == *id)
+		return &s->b;
+	s->id = -1;
+	p = vxg_block_bytes(x, q, i, s, &n, e);
+	if (!p)
+		return NULL;
+	/* Its lines come at once, not one after the other as they are needed. */
+	for (size_t at_byte = 0; at_byte < n && at_byte < FETCH; at_byte += 64)
+		__builtin_prefetch(p + at_byte);
+	if (vxg_u32(p) != n || !(x->map && atomic_load_explicit(&x->block_ok[*id >> 3], memory_order_relaxed) >> (*id & 7) & 1)) {
+		if (vxg_u32(p) != n || deflate_crc(0, p + 8, n - 8) != vxg_u32(p + 4)) {
+			vxg_broken(x, "a block's checksum", e);
+			return NULL;
+		}
+		atomic_fetch_or_explicit(&x->block_ok[*id >> 3], (uint8_t)(1 << (*id & 7)), memory_order_relaxed);
+	}
+	if (!s->b.col)
+		s->b.col = mem_new(struct vxg_col, x->d.cols.n);
+	if (vxg_block_read(&s->b, p, n, e))
+		return NULL;
+	if (s->b.contig != (uint32_t)contig || s->b.tier != tier || s->b.number != (uint32_t)i) {
+		vxg_broken(x, "a block stands in another's place", e);
+		return NULL;
+	}
+	s->id = *id;
+	return &s->b;
+}
+
+/* The last block that begins at or before pos, or -1. */
+static int64_t
+locate(struct freq_cursor *k, int contig, int tier, uint32_t pos, struct err *e)
+{
+	struct vxg *x = k->x;
+	const struct vxg_index *q = &x->d.index[contig * VXG_TIERS + tier];
+	const uint8_t *p, *bucket;
+	int64_t lo = 0, hi, b = pos >> q->shift, h = k->hint[tier];
+	uint64_t at_bucket = q->at + (((uint64_t)q->n * 4 + 7) & ~(uint64_t)7) + (uint64_t)(q->n + 1) * 8;
+
+	if (!q->n)
+		return -1;
+	if (contig == k->hint_contig && h >= 0 && h < q->n) {
+		p = vxg_index_bytes(x, q->at + 4 * (uint64_t)h, h + 1 < q->n ? 8 : 4, e);
+		if (p && vxg_u32(p) <= pos && (h + 1 == q->n || vxg_u32(p + 4) > pos))
+			return h;
+	}
+	if (b >= q->n_bucket) {
+		lo = hi = q->n;
+	} else {
+		bucket = vxg_index_bytes(x, at_bucket + 4 * (uint64_t)b, 8, e);
+		if (!bucket)
+			return -1;
+		lo = vxg_u32(bucket);
+		hi = vxg_u32(bucket + 4);
+		if (lo > hi || hi > q->n) {
+			vxg_broken(x, "its index", e);
+			return -1;
+		}
+	}
+	/* blocks before lo begin before the bucket; those from hi on behind it */
+	p = vxg_index_bytes(x, q->at + 4 * (uint64_t)(lo ? lo - 1 : 0), 4 * (uint64_t)(hi - lo + (lo > 0)), e);
+	if (!p || e->code)
+		return -1;
+	p = (x->map ? x->map + x->d.index_at : x->pages) + (q->at - x->d.index_at);
+	while (lo < hi) {
+		int64_t mid = (lo + hi) / 2;
+
+		if (vxg_u32(p + 4 * mid) <= pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo - 1;
+}
+
+/* After so many rows of one block it is laid open. */
+static int
+widen(struct freq_cursor *k, int tier, struct vxg_block *b, int64_t id, struct err *e)
+{
+	struct wide *w = &k->wide[tier];
+
+	if (k->asked_id[tier] != id) {
+		k->asked_id[tier] = id;
+		k->asked[tier] = 0;
+	}
+	if (w->id == id)
+		return 1;
+	if (++k->asked[tier] < WIDE_AFTER || vxg_block_columns(b, &k->x->shape, e))
+		return 0;
+	if (!w->val)
+		w->val = mem_new(fval, (int64_t)k->x->d.cols.n * VXG_STRIDE);
+	vxg_block_positions(b, w->pos);
+	vxg_block_all(b, &k->x->shape, 0, w->val);
+	w->id = id;
+	w->n = b->n;
+	w->at = 0;
+	return 1;
+}
+
+/* vxg_block_at in a block laid open: from where the last question ended. */
+static uint32_t
+wide_at(struct wide *w, uint32_t pos, uint32_t *lo)
+{
+	uint32_t i = w->at, step = 1, n = 0;
+
+	if (i >= w->n || w->pos[i] > pos)
+		i = 0;
+	/* gallop, then halve: pos[i] <= pos stays true, or i is 0 */
+	while (i + step < w->n && w->pos[i + step] < pos) {
+		i += step;
+		step *= 2;
+	}
+	for (; step; step /= 2)
+		while (i + step < w->n && w->pos[i + step] < pos)
+			i += step;
+	while (i < w->n && w->pos[i] < pos)
+		i++;
+	*lo = i;
+	w->at = i;
+	while (i + n < w->n && w->pos[i + n] == pos)
+		n++;
+	return n;
+}
+
+/* Rows at pos in one tier: the row of the allele, or -1; *any is set when there are rows. */
+static int
+find_in(struct freq_cursor *k, int contig, int tier, uint32_t pos, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt,
+	struct freq_hit *hit, int *any, struct err *e)
+{
+	int64_t i = locate(k, contig, tier, pos, e), id;
+
+	if (i >= 0)
+		k->hint[tier] = i;
+	for (; i >= 0 && !e->code; i--) {
+		struct vxg_block *b = block(k, contig, tier, i, &id, e);
+		uint32_t lo, n;
+		int row;
+
+		if (!b)
+			return -1;
+		n = widen(k, tier, b, id, e) ? wide_at(&k->wide[tier], pos, &lo) : vxg_block_at(b, pos, &lo);
+		*any |= n > 0;
+		row = n ? vxg_block_allele(b, lo, n, ref, n_ref, alt, n_alt) : -1;
+		if (row >= 0) {
+			hit->row = row;
+			hit->block = b;
+			hit->part = tier;
+			k->found = b;
+			k->found_id = id;
+			return row;
+		}
+		/* Rows of one position may go on in the block before. */
+		if (b->pos0 != pos)
+			break;
+	}
+	return -1;
+}
+
+static enum freq_status
+find(struct freq_cursor *k, int contig, int64_t pos, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt, struct freq_hit *hit,
+	struct err *e)
+{
+	int any = 0;
+
+	if (pos < 0 || pos > UINT32_MAX)
+		return FREQ_ABSENT;
+	if (contig != k->hint_contig) {
+		k->hint[0] = k->hint[1] = -1;
+		k->hint_contig = contig;
+	}
+	for (int tier = VXG_TIERS - 1; tier >= 0; tier--)
+		if (find_in(k, contig, tier, (uint32_t)pos, ref, n_ref, alt, n_alt, hit, &any, e) >= 0)
+			return FREQ_FOUND;
+	return any ? FREQ_SITE_ONLY : FREQ_ABSENT;
+}
+
+static void
+at(struct freq_cursor *k, int contig, int64_t pos, freq_at_fn *fn, void *ctx, struct err *e)
+{
+	struct str s = {0};
+
+	if (pos < 0 || pos > UINT32_MAX)
+		return;
+	k->hint_contig = -1;
+	for (int tier = VXG_TIERS - 1; tier >= 0; tier--) {
+		int64_t last = locate(k, contig, tier, (uint32_t)pos, e), i = last, id;
+		const struct vxg_block *b = NULL;
+
+		while (i > 0 && !e->code && (b = block(k, contig, tier, i, &id, e)) && b->pos0 == (uint32_t)pos)
+			i--;
+		for (; i >= 0 && i <= last && !e->code; i++) {
+			uint32_t lo, n, n_ref, n_alt;
+
+			b = block(k, contig, tier, i, &id, e);
+			n = b ? vxg_block_at(b, (uint32_t)pos, &lo) : 0;
+			for (uint32_t r = 0; r < n; r++) {
+				s.n = 0;
+				if (vxg_block_text(b, lo + r, &s, &n_ref, &n_alt))
+					fn(ctx, s.s, n_ref, s.s + n_ref, n_alt);
+			}
+		}
+	}
+	str_clear(&s);
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+static fval
+value(struct freq_cursor *k, const struct freq_hit *hit, int col, struct err *e)
+{
+	struct vxg_block *b = (struct vxg_block *)(uintptr_t)hit->block;
+
+	if (!b->opened && vxg_block_columns(b, &k->x->shape, e))
+		return FVAL_MISSING;
+	if (k->wide[hit->part].id == k->found_id) {
+		const fval *val = k->wide[hit->part].val;
+
+		return b->col[col].derive ? vxg_block_derived(b, &k->x->shape, col, val, (uint32_t)hit->row) :
+		    val[(size_t)col * VXG_STRIDE + (size_t)hit->row];
+	}
+	return vxg_block_value(b, &k->x->shape, col, (uint32_t)hit->row);
+}
+
+const char *
+vxg_heap_text(struct freq_cursor *k, const struct vxg_block *b, int64_t id, int col, uint64_t i, size_t *n, struct err *e)
+{
+	const struct vxg_col *c = &b->col[col];
+	uint64_t from, to;
+	const char *heap;
+
+	*n = 0;
+	if (i >= c->n_text) {
+		vxg_broken(k->x, "a text", e);
+		return "";
+	}
+	from = i ? (uint64_t)vxints_get(&c->ends, (uint32_t)i - 1, 0, NULL) : 0;
+	to = (uint64_t)vxints_get(&c->ends, (uint32_t)i, 0, NULL);
+	if (from > to || to > c->n_heap) {
+		vxg_broken(k->x, "a text", e);
+		return "";
+	}
+	heap = (const char *)c->heap;
+	if (c->n_stored < c->n_heap) {
+		if (k->heap_of != c || k->heap_id != id) {
+			k->heap_of = NULL;
+			/* deflate makes at most 1032 bytes of one */
+			if (c->n_heap / 1040 > c->n_stored) {
+				vxg_broken(k->x, "a text", e);
+				return "";
+			}
+			if (k->heap.cap < c->n_heap) {
+				str_clear(&k->heap);
+				k->heap.s = mem_renew(k->heap.s, char, (long long)c->n_heap);
+				k->heap.cap = c->n_heap;
+			}
+			if (deflate_unpack(c->heap, c->n_stored, k->heap.s, c->n_heap, e))
+				return "";
+			k->heap_of = c;
+			k->heap_id = id;
+		}
+		heap = k->heap.s;
+	}
+	*n = to - from;
+	return heap + from;
+}
+
+const char *
+vxg_dict_text(struct vxg *x, int col, uint64_t i, size_t *n, struct err *e)
+{
+	uint64_t at0 = x->d.dict[col].at, all = (uint64_t)(x->d.dict[col].n + 1) * 4, from, to;
+	const uint8_t *p;
+
+	*n = 0;
+	if (i >= (uint64_t)x->d.dict[col].n) {
+		vxg_broken(x, "a text", e);
+		return "";
+	}
+	p = vxg_index_bytes(x, at0 + 4 * i, 8, e);
+	if (!p)
+		return "";
+	from = vxg_u32(p);
+	to = vxg_u32(p + 4);
+	if (from > to || to > (uint64_t)x->d.dict[col].bytes) {
+		vxg_broken(x, "a text", e);
+		return "";
+	}
+	*n = to - from;
+	p = *n ? vxg_index_bytes(x, at0 + all + from, *n, e) : (const uint8_t *)"";
+	return p ? (const char *)p : "";
+}
+
+static const char *
+text(struct freq_cursor *k, int col, fval v, size_t *n, struct err *e)
+{
+	int64_t ref = fval_text_ref(v);
+
+	return ref & 1 ? vxg_heap_text(k, k->found, k->found_id, col, (uint64_t)ref >> 1, n, e) : vxg_dict_text(k->x, col, (uint64_t)ref >> 1, n, e);
+}
+
+void
+vxg_ask(struct freq *f)
+{
+	f->cursor = cursor;
+	f->cursor_free = cursor_free;
+	f->find = find;
+	f->value = value;
+	f->text = text;
+	f->at = at;
+}

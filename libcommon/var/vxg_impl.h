@@ -1,0 +1,182 @@
+/* vxg_impl - what the parts of vxg share: a block taken apart, and the tables of a file
+ *
+ * vxg_pack.c makes blocks, vxg_block.c reads them, vxg_meta.c is the directory, vxg_write.c a file being made, vxg_open.c one
+ * that is asked.  The format is man/vxg.5.
+ */
+#ifndef OVX_VXG_IMPL_H
+#define OVX_VXG_IMPL_H
+
+#include "var/vxbits.h"
+#include "var/vxg.h"
+
+#define VXG_ROWS VXBITS_MAX             /* rows of a full block */
+#define VXG_STRIDE (VXG_ROWS + 8)       /* from column to column in memory: no power of two, which caches dislike */
+#define VXG_HEAD 28                     /* bytes in front of a block's heads */
+#define VXG_PAD 8                       /* zeros behind its data */
+#define VXG_TIERS 2                     /* rare, common */
+#define VXG_TABLE 4096                  /* entries of a table of numerators, by AC */
+#define VXG_PAGE 4096                   /* of indexes: what has one checksum */
+#define VXG_DICT_N 65536                /* entries, and bytes, of a dictionary at most */
+#define VXG_DICT_BYTES (1 << 20)
+#define VXG_PREAMBLE 64
+#define VXG_TAIL 64
+#define VXG_MAJOR 1
+#define VXG_MINOR 0
+
+extern const uint8_t vxg_magic[8];
+
+/* Little-endian numbers at any address. */
+static inline uint32_t vxg_u32(const uint8_t *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24; }
+static inline uint64_t vxg_u64(const uint8_t *p) { return vxg_u32(p) | (uint64_t)vxg_u32(p + 4) << 32; }
+static inline void vxg_set32(uint8_t *p, uint32_t v) { for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> 8 * i); }
+static inline void vxg_set64(uint8_t *p, uint64_t v) { for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> 8 * i); }
+
+/* --- alleles: 4 bits a row --------------------------------------------------------- */
+
+/* 0..11: REF * 3 + which of the other three; then: */
+enum { VXG_DEL = 12, VXG_INS, VXG_LONG };       /* an anchor and up to 6 bases less, or more; all others */
+#define VXG_SHORT 6
+/* The code of a minimal allele; DEL and INS: *stub, 15 bits: the anchor, and the bases behind a leading 1. */
+int vxg_allele_code(const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt, uint32_t *stub);
+/* Bases of code < VXG_LONG; returns lengths. */
+void vxg_allele_text(int code, uint32_t stub, char ref[8], uint32_t *n_ref, char alt[8], uint32_t *n_alt);
+
+/* --- derived columns -------------------------------------------------------------- */
+
+enum vxg_derive { VXG_PLAIN, VXG_QUOTIENT, VXG_RATIO };
+
+/* What follows from the columns alone. */
+struct vxg_shape {
+	const struct fcols *cols;
+	int *order;                     /* [n] in which a block holds columns: first those from which others are derived */
+	int *num, *den;                 /* [n] of what a column is a quotient, or a table's; -1 = nothing */
+	int *num_of;                    /* [n] of a denominator: the numerator that it belongs to, -1 = it is none */
+	double **table;                 /* [n] numerators by AC, NULL where there is no table; the owner's, may be NULL altogether */
+};
+void vxg_shape(struct vxg_shape *s, const struct fcols *cols);  /* cols must stay */
+void vxg_shape_clear(struct vxg_shape *s);
+
+/* What a quotient is predicted to be.  where: b is known to be above 0 when a is. */
+static inline fval
+vxg_predict(struct fval_rule r, fval a, fval b, int where)
+{
+	if (a < 0 || a > INT32_MAX)
+		return FVAL_MISSING;
+	if (a == 0 && where)
+		return fval_quotient(r, 0, 1);
+	return b < 1 || b > INT32_MAX ? FVAL_MISSING : fval_quotient(r, a, b);
+}
+/* The same by a table q[VXG_TABLE] of numerators. */
+static inline fval
+vxg_predict_ratio(struct fval_rule r, const double *q, fval a, fval b)
+{
+	int near;
+
+	if (a < 0 || a >= VXG_TABLE || b < 1 || b > INT32_MAX || !(q[a] >= 0))
+		return FVAL_MISSING;
+	return fval_ratio(r, q[a], b, &near);
+}
+
+/* --- a block being made -------------------------------------------------------------- */
+
+struct vxg_rows {
+	int contig, tier, n;
+	uint32_t number;                /* of the block in its contig and tier */
+	uint32_t pos[VXG_ROWS], n_ref[VXG_ROWS], n_alt[VXG_ROWS];
+	size_t allele[VXG_ROWS];        /* in text */
+	fval *val;                      /* [n_col][VXG_STRIDE]; strings: numbers in the dictionary, or text */
+	uint8_t *off;                   /* [n_col][VXG_STRIDE] columns by table: rows that it does not give */
+	struct str text;
+	uint8_t *derived_off;           /* scratch: [n_col][VXG_STRIDE] rows that a column's rule does not give */
+	struct vxbits_out out;          /* scratch */
+	struct str bytes;               /* the block, packed */
+};
+
+/* How columns are derived, found as rows go by. */
+struct vxg_learn {
+	struct fval_rule rule;
+	uint8_t has_rule, by_table;     /* by_table: the rule and a table */
+	double *lo, *hi;                /* by_table: [VXG_TABLE] what a numerator lies between */
+	int64_t hits, misses;
+};
+
+/* One block: r->bytes.  Any thread. */
+int vxg_pack(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_learn *learn, struct err *e);
+/* For blocks in their order, one thread: finds rules and narrows tables, sets r->off. */
+void vxg_learn(struct vxg_learn *learn, struct vxg_rows *r, const struct vxg_shape *sh);
+
+/* --- a block taken apart ------------------------------------------------------------- */
+
+struct vxg_col {
+	uint8_t derive, where, empty, has_text, type;
+	struct fval_rule rule;
+	uint16_t n_text;
+	struct vxflags off, missing, text;
+	struct vxints a, b;             /* numbers; of a float its forms, and its digits */
+	struct vxints ends;             /* texts: where each ends in the heap */
+	const uint8_t *heap;
+	uint32_t n_heap, n_stored;      /* n_stored < n_heap: deflated */
+};
+
+struct vxg_block {
+	const uint8_t *p;               /* its first byte */
+	uint32_t length, n, pos0, contig, number;
+	int tier;
+	uint32_t low_w, n_upper, n_stub, n_long, n_long_heap;
+	const uint8_t *low, *upper, *code, *stub, *long_heap;
+	struct vxbits_in rest;          /* where the columns begin */
+	int opened;                     /* columns are read */
+	struct vxints long_end;
+	struct vxg_col *col;            /* [n_col] */
+	/* AC and AN of the row asked last, which others are derived from */
+	uint32_t ac_row, an_row;
+	fval ac, an;
+	int64_t *bytes;                 /* NULL, or [n_col + 1]: what columns take, and at [n_col] alleles and all else, is added here */
+};
+
+/* Takes apart `length` bytes whose checksum is right: alleles, and, by vxg_block_columns, all else; b->col has room for n_col.
+ * 0, or ERR_DATA. */
+int vxg_block_read(struct vxg_block *b, const uint8_t *p, size_t length, struct err *e);
+int vxg_block_columns(struct vxg_block *b, const struct vxg_shape *sh, struct err *e);
+/* Rows [*lo, *hi) of a position; returns how many. */
+uint32_t vxg_block_at(const struct vxg_block *b, uint32_t pos, uint32_t *lo);
+uint32_t vxg_block_pos(const struct vxg_block *b, uint32_t row);
+/* Which of n rows from lo on has this allele; -1 = none. */
+int vxg_block_allele(const struct vxg_block *b, uint32_t lo, uint32_t n, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt);
+/* The allele of a row at the end of out, REF and then ALT. */
+int vxg_block_text(const struct vxg_block *b, uint32_t row, struct str *out, uint32_t *n_ref, uint32_t *n_alt);
+/* A value; texts: fval_of_text(number << 1) in the dictionary, fval_of_text(number << 1 | 1) in the block. */
+fval vxg_block_value(struct vxg_block *b, const struct vxg_shape *sh, int col, uint32_t row);
+
+/* All rows of all columns, val[n_col][VXG_STRIDE], those that a rule gives only when derived is set (else vxg_block_derived
+ * gives one of them from the others); and their positions. */
+void vxg_block_all(const struct vxg_block *b, const struct vxg_shape *sh, int derived, fval *val);
+fval vxg_block_derived(struct vxg_block *b, const struct vxg_shape *sh, int col, const fval *val, uint32_t row);
+void vxg_block_positions(const struct vxg_block *b, uint32_t *pos);
+
+/* --- a file ---------------------------------------------------------------------------- */
+
+/* Index of one tier of one contig: n blocks. */
+struct vxg_index {
+	int64_t n, rows;
+	uint64_t at;                    /* in the file: pos0[n] of 4 bytes, offset[n + 1] of 8, bucket[n_bucket + 1] of 4 */
+	int shift;
+	int64_t n_bucket;               /* bucket[k]: blocks that begin before position k << shift */
+};
+
+struct vxg_dir {
+	struct fcols cols;
+	struct vxg_meta meta;
+	struct vxg_index *index;        /* [contigs][VXG_TIERS] */
+	int64_t rows[VXG_TIERS], blocks[VXG_TIERS];
+	struct { uint64_t at; int64_t n, bytes; } *dict;        /* [n_col] offsets[n + 1] of 4 bytes, then text */
+	struct { uint64_t at; int64_t n; } *table;              /* [n_col] at 0 = none; n doubles, those behind them being -1 */
+	uint64_t index_at, index_bytes; /* what the pages' checksums are of */
+	uint64_t sums_at;               /* those, 4 bytes each */
+};
+void vxg_dir_clear(struct vxg_dir *d);
+/* The directory as text, and back. */
+void vxg_dir_write(const struct vxg_dir *d, struct str *out);
+int vxg_dir_read(struct vxg_dir *d, const char *text, size_t n, const char *name, struct err *e);
+
+#endif
