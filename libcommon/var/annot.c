@@ -91,6 +91,9 @@ annot_init(struct annot *a, struct err *e)
 			t->list = cols->c[k].kind == FNUM_REF_ALT || cols->c[k].kind == FNUM_LIST;
 		}
 		d->n_tag = a->n_tag - d->tag;
+		d->col = mem_new(int, d->n_tag);
+		for (int k = 0; k < d->n_tag; k++)
+			d->col[k] = a->tag[d->tag + k].col;
 		make_tag(&d->status, d->prefix, "status");
 		make_tag(&d->query, d->prefix, "query");
 		make_tag(&d->site, d->prefix, "site");
@@ -123,6 +126,8 @@ annot_free(struct annot *a)
 		mem_free(a->tag[i].key);
 	mem_free(a->tag);
 	for (int i = 0; i < a->n_db; i++) {
+		mem_free(a->db[i].col);
+		a->db[i].col = NULL;
 		mem_free(a->db[i].status.key);
 		mem_free(a->db[i].query.key);
 		mem_free(a->db[i].site.key);

@@ -30,6 +30,9 @@ annot_work(const struct annot *a, struct err *e)
 	w->seq.get = get_bases;
 	w->seq.ctx = w;
 	w->any = mem_new(uint8_t, a->n_db);
+	w->printed = mem_new(struct printed, a->n_tag);
+	for (int i = 0; i < a->n_tag; i++)
+		w->printed[i].v = FVAL_MISSING;
 	w->count = mem_new(int64_t, a->n_db * N_FREQ);
 	return w;
 }
@@ -62,6 +65,7 @@ annot_work_free(struct annot_work *w)
 	mem_free(w->val);
 	mem_free(w->status);
 	mem_free(w->any);
+	mem_free(w->printed);
 	mem_free(w->site);
 	mem_free(w->held);
 	str_clear(&w->text);

@@ -5,16 +5,25 @@
 
 /* --- answers ------------------------------------------------------------------ */
 
+static struct held *
+add_held(struct annot_work *w, size_t n)
+{
+	if (w->n_held == w->cap_held) {
+		w->cap_held = 2 * w->cap_held + 64;
+		w->held = mem_renew(w->held, struct held, w->cap_held);
+	}
+	w->held_bytes += n;
+	w->held[w->n_held].n = n;
+	return &w->held[w->n_held++];
+}
+
 /* Keeps a text of the record in hand; its number. */
 static int64_t
 hold(struct annot_work *w, const char *s, size_t n)
 {
 	size_t at = w->text.n;
+	struct held *h = add_held(w, n);
 
-	if (w->n_held == w->cap_held) {
-		w->cap_held = 2 * w->cap_held + 64;
-		w->held = mem_renew(w->held, struct held, w->cap_held);
-	}
 	if (w->text.cap < at + n + 1 + TEXT_PAD) {
 		w->text.cap = 2 * w->text.cap + n + 256;
 		w->text.s = mem_renew(w->text.s, char, (long long)w->text.cap);
@@ -22,8 +31,9 @@ hold(struct annot_work *w, const char *s, size_t n)
 	memcpy(w->text.s + at, s, n);
 	w->text.s[at + n] = 0;
 	w->text.n = at + n + 1;
-	w->held[w->n_held] = (struct held){ at, n };
-	return w->n_held++;
+	h->s = NULL;
+	h->at = at;
+	return w->n_held - 1;
 }
 
 struct at {
@@ -67,16 +77,25 @@ take_values(struct annot_work *w, int d, int i, const struct freq_hit *hit, stru
 	struct freq_cursor *k = w->cursor[d];
 	fval *val = w->val + (int64_t)b->tag * w->cap_alt + i;
 	const struct annot_tag *tag = &w->a->tag[b->tag];
+	int lasting = f->lasting && !w->a->expr;        /* expressions need a NUL behind */
 	const char *s;
 	size_t n;
 
+	if (f->values)
+		f->values(k, hit, b->col, b->n_tag, val, w->cap_alt, e);
 	for (int t = 0; t < b->n_tag; t++, val += w->cap_alt) {
-		int col = tag[t].col;
-		fval v = f->value(k, hit, col, e);
+		fval v = f->values ? *val : f->value(k, hit, tag[t].col, e);
 
 		if (fval_is_text(v)) {
-			s = f->text(k, col, v, &n, e);
-			v = e->code ? FVAL_MISSING : fval_of_text(hold(w, s, n));
+			s = f->text(k, tag[t].col, v, &n, e);
+			if (e->code) {
+				v = FVAL_MISSING;
+			} else if (lasting && !(fval_text_ref(v) & 1)) {
+				add_held(w, n)->s = s;
+				v = fval_of_text(w->n_held - 1);
+			} else {
+				v = fval_of_text(hold(w, s, n));
+			}
 		}
 		*val = v;
 	}
@@ -169,7 +188,7 @@ annot_look(struct annot_work *w, const struct line *l, struct err *e)
 	room_for_alts(w, n);
 	w->n_alt = n;
 	w->first = w->ask + l->ask;
-	w->text.n = 0;
+	w->text.n = w->held_bytes = 0;
 	w->n_held = 0;
 	w->alts += n;
 	g->alts += n;

@@ -272,10 +272,44 @@ put_value(const struct annot_work *w, uint8_t *o, const struct annot_tag *t, fva
 		*o++ = '.';
 		return o;
 	}
-	if (!fval_is_text(v))
-		return o + fval_print(t->type, v, (char *)o);
+	if (!fval_is_text(v)) {
+		struct printed *last = &w->printed[t - w->a->tag];
+		int k;
+
+		if (last->v == v) {
+			memcpy(o, last->s, PRINTED);
+			return o + last->n;
+		}
+		k = fval_print(t->type, v, (char *)o);
+		if (k <= PRINTED) {
+			memcpy(last->s, o, PRINTED);
+			last->v = v;
+			last->n = (uint8_t)k;
+		}
+		return o + k;
+	}
 	s = annot_get(w, v, &n);
 	return escape ? put_escaped(o, s, n) : copy_short(o, s, n);
+}
+
+/* The fields of a record of one ALT, as most are. */
+static uint8_t *
+put_fields_one(const struct annot_work *w, uint8_t *o, const struct annot_db *d, int *semi)
+{
+	const struct annot_tag *t = &w->a->tag[d->tag], *end = t + d->n_tag;
+	const fval *val = w->val + (int64_t)d->tag * w->cap_alt;
+	int cap_alt = w->cap_alt;
+
+	for (; t < end; t++, val += cap_alt) {
+		fval v = *val;
+
+		if (v == FVAL_MISSING)
+			continue;
+		o = put_key(o, t, *semi);
+		*semi = 1;
+		o = put_value(w, o, t, v, 0);
+	}
+	return o;
 }
 
 static uint8_t *
@@ -285,6 +319,8 @@ put_fields(const struct annot_work *w, uint8_t *o, const struct annot_db *d, int
 	const fval *val = w->val + (int64_t)d->tag * w->cap_alt;
 	int n_alt = w->n_alt, cap_alt = w->cap_alt;
 
+	if (n_alt == 1)
+		return put_fields_one(w, o, d, semi);
 	for (int k = d->n_tag; k > 0; k--, t++, val += cap_alt) {
 		int i = 0;
 
@@ -380,7 +416,7 @@ room_for(struct annot_work *w, const struct line *l)
 	const struct annot *a = w->a;
 
 	annot_room(w, l->end - l->at + a->n_mark + a->n_keys + (size_t)(a->n_tag + a->n_db) * ((size_t)w->n_alt * FVAL_PRINT + 32) +
-	    3 * w->text.n + 160);
+	    3 * w->held_bytes + 160);
 }
 
 static void

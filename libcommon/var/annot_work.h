@@ -44,9 +44,17 @@ struct seen {
 	int64_t region;
 };
 
-/* A text of the record in hand: its place in work.text, a NUL behind it. */
+/* A text of the record in hand: where it lasts, or NULL and its place in work.text, a NUL behind it. */
 struct held {
+	const char *s;
 	size_t at, n;
+};
+/* The number of a tag that was printed last: most are 0, or that of the allele before. */
+#define PRINTED 23
+struct printed {
+	fval v;
+	char s[PRINTED];
+	uint8_t n;
 };
 #define TEXT_PAD 16                     /* bytes behind any of them that may be read */
 
@@ -84,8 +92,10 @@ struct annot_work {
 	uint8_t *status;                /* [n_db][cap_alt] */
 	uint8_t *any;                   /* [n_db]: an ALT was found */
 	int64_t *site;                  /* explain: [n_db][cap_alt] numbers in held, -1 = nothing stands there */
+	struct printed *printed;        /* [n_tag] */
 	struct held *held;
 	int64_t n_held, cap_held;
+	size_t held_bytes;              /* of all texts held */
 	struct str text, cell;
 
 	uint8_t *out;
@@ -110,7 +120,7 @@ static inline const char *annot_get(const struct annot_work *w, fval v, size_t *
 	const struct held *h = &w->held[fval_text_ref(v)];
 
 	*n = h->n;
-	return w->text.s + h->at;
+	return h->s ? h->s : w->text.s + h->at;
 }
 /* What was looked up, and what stands there, of ALT i; 0 when that is missing. */
 int annot_query_text(struct annot_work *w, int db, int i, struct str *out);

@@ -17,8 +17,10 @@ flags_all(const struct vxflags *f, int n, uint8_t *out)
 			uint64_t v = f->p[i >> 3] * 0x0101010101010101u & 0x8040201008040201u;
 
 			v = (v + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
-			for (int k = 0; k < 8; k++)
-				out[i + k] = (uint8_t)(v >> 8 * k);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+			v = __builtin_bswap64(v);
+#endif
+			memcpy(out + i, &v, 8);
 		}
 		for (; i < n; i++)
 			out[i] = f->p[i >> 3] >> (i & 7) & 1;
@@ -174,22 +176,15 @@ own_all(const struct vxg_block *b, const struct fcols *cols, int col, const fval
 }
 
 static void
-derived_all(const struct vxg_block *b, const struct vxg_shape *sh, int col, const fval *val, fval *out)
+derived_all(const struct vxg_block *b, const struct vxg_shape *sh, int col, int compute, const fval *val, fval *out)
 {
 	const struct vxg_col *c = &b->col[col];
-	const fval *num = val + (size_t)sh->num[col] * VXG_STRIDE, *den = val + (size_t)sh->den[col] * VXG_STRIDE;
-	int n = (int)b->n, where = b->col[sh->den[col]].where, m = 0;
+	int n = (int)b->n, m = 0;
 	uint8_t off[VXG_ROWS];
-	fval got[VXG_ROWS], zero = vxg_predict(c->rule, 0, 1, 1);
+	fval got[VXG_ROWS];
 
-	for (int i = 0; i < n; i++) {
-		if (c->derive == VXG_RATIO)
-			out[i] = sh->table && sh->table[col] ? vxg_predict_ratio(c->rule, sh->table[col], num[i], den[i]) : FVAL_MISSING;
-		else if (num[i] == 0)
-			out[i] = where || (den[i] > 0 && den[i] <= INT32_MAX) ? zero : FVAL_MISSING;
-		else
-			out[i] = vxg_predict(c->rule, num[i], den[i], where);
-	}
+	for (int i = 0; i < n; i++)
+		out[i] = compute ? vxg_derived(b, sh, col, val, (uint32_t)i) : VXG_DERIVE;
 	if (c->off.kind == VXFLAGS_NONE)
 		return;
 	flags_all(&c->off, n, off);
@@ -211,8 +206,7 @@ vxg_block_all(const struct vxg_block *b, const struct vxg_shape *sh, int derived
 		fval *out = val + (size_t)c * VXG_STRIDE;
 
 		if (b->col[c].derive) {
-			if (derived)
-				derived_all(b, sh, c, val, out);
+			derived_all(b, sh, c, derived, val, out);
 		} else {
 			own_all(b, sh->cols, c, c != an && an >= 0 && (b->col[c].a.flags & VXINTS_REST) && !b->col[c].empty ?
 			    val + (size_t)an * VXG_STRIDE : NULL, out);

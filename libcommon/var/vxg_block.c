@@ -262,6 +262,7 @@ read_column(struct vxg_block *b, const struct vxg_shape *sh, int i, struct vxbit
 		in->at += 2;
 		if (c->rule.digits < 1 || c->rule.digits > 9 || c->rule.style > FVAL_STYLE_GALT || c->rule.places > 18)
 			return in->bad = 1;
+		c->zero = fval_quotient(c->rule, 0, 1);
 		vxflags_read(&c->off, in, n);
 		n = c->off.ones;
 		if (n == 0) {
@@ -587,20 +588,6 @@ vxg_block_value(struct vxg_block *b, const struct vxg_shape *t, int col, uint32_
 	if (c->derive == VXG_RATIO)
 		return t->table && t->table[col] ? vxg_predict_ratio(c->rule, t->table[col], a, own_value(b, t->cols, den, row)) : FVAL_MISSING;
 	if (a == 0 && b->col[den].where)
-		return vxg_predict(c->rule, 0, 1, 1);
+		return c->zero;
 	return vxg_predict(c->rule, a, own_value(b, t->cols, den, row), b->col[den].where);
-}
-
-COUNTS
-fval
-vxg_block_derived(struct vxg_block *b, const struct vxg_shape *sh, int col, const fval *val, uint32_t row)
-{
-	const struct vxg_col *c = &b->col[col];
-	fval num = val[(size_t)sh->num[col] * VXG_STRIDE + row], den = val[(size_t)sh->den[col] * VXG_STRIDE + row];
-
-	if (c->off.kind != VXFLAGS_NONE && vxflags_test(&c->off, row))
-		return c->empty ? FVAL_MISSING : stored(b, sh->cols->ac, c, vxflags_rank(&c->off, row), 0);
-	if (c->derive == VXG_RATIO)
-		return sh->table && sh->table[col] ? vxg_predict_ratio(c->rule, sh->table[col], num, den) : FVAL_MISSING;
-	return vxg_predict(c->rule, num, den, b->col[sh->den[col]].where);
 }

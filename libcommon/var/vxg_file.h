@@ -26,6 +26,7 @@ struct vxg {
 	_Atomic uint8_t *block_ok;      /* a bit for each block: by index, contigs and tiers one behind the other */
 	int64_t *block0;                /* [contigs * tiers] */
 	double **table;
+	const uint8_t **dict;           /* [n_col] dictionaries, once they were checked */
 	const char **contig;
 	int64_t *contig_rows;
 	struct vxg_shape shape;
@@ -54,8 +55,13 @@ struct freq_cursor {
 	int asked[VXG_TIERS];
 	struct slot *slot[VXG_TIERS];   /* a power of two of each */
 	int n_slot[VXG_TIERS];
-	int64_t hint[VXG_TIERS];        /* the block found last, of hint_contig */
-	int hint_contig;
+	/* The stretch of positions that the block asked last answers alone: lo < pos < hi. */
+	struct {
+		int contig;             /* -1 = none */
+		uint64_t lo, hi;
+		struct slot *slot;      /* NULL: no block, nothing stands there */
+		int64_t id;
+	} range[VXG_TIERS];
 	/* the text heap inflated last */
 	struct str heap;
 	const struct vxg_col *heap_of;

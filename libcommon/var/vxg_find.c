@@ -51,7 +51,7 @@ cursor(struct freq *f, struct err *e)
 			k->slot[t][i].id = -1;
 		k->wide[t].id = k->asked_id[t] = -1;
 	}
-	k->hint_contig = -1;
+	k->range[0].contig = k->range[1].contig = -1;
 	k->heap_id = -1;
 	return k;
 }
@@ -101,7 +101,7 @@ vxg_block_bytes(struct vxg *x, const struct vxg_index *q, int64_t i, struct slot
 }
 
 /* Block i of a contig's tier, checked and taken apart. */
-static struct vxg_block *
+static struct slot *
 block(struct freq_cursor *k, int contig, int tier, int64_t i, int64_t *id, struct err *e)
 {
 	struct vxg *x = k->x;
@@ -113,7 +113,7 @@ block(struct freq_cursor *k, int contig, int tier, int64_t i, int64_t *id, struc
 	*id = x->block0[contig * VXG_TIERS + tier] + i;
 	s = &k->slot[tier][*id & (k->n_slot[tier] - 1)];
 	if (s->id == *id)
-		return &s->b;
+		return s;
 	s->id = -1;
 	p = vxg_block_bytes(x, q, i, s, &n, e);
 	if (!p)
@@ -137,26 +137,22 @@ block(struct freq_cursor *k, int contig, int tier, int64_t i, int64_t *id, struc
 		return NULL;
 	}
 	s->id = *id;
-	return &s->b;
+	return s;
 }
 
-/* The last block that begins at or before pos, or -1. */
+/* The last block that begins at or before pos, or -1; *next: where the one behind it begins. */
 static int64_t
-locate(struct freq_cursor *k, int contig, int tier, uint32_t pos, struct err *e)
+locate(struct freq_cursor *k, int contig, int tier, uint32_t pos, uint64_t *next, struct err *e)
 {
 	struct vxg *x = k->x;
 	const struct vxg_index *q = &x->d.index[contig * VXG_TIERS + tier];
 	const uint8_t *p, *bucket;
-	int64_t lo = 0, hi, b = pos >> q->shift, h = k->hint[tier];
+	int64_t lo, hi, b = pos >> q->shift;
 	uint64_t at_bucket = q->at + (((uint64_t)q->n * 4 + 7) & ~(uint64_t)7) + (uint64_t)(q->n + 1) * 8;
 
+	*next = (uint64_t)1 << 32;
 	if (!q->n)
 		return -1;
-	if (contig == k->hint_contig && h >= 0 && h < q->n) {
-		p = vxg_index_bytes(x, q->at + 4 * (uint64_t)h, h + 1 < q->n ? 8 : 4, e);
-		if (p && vxg_u32(p) <= pos && (h + 1 == q->n || vxg_u32(p + 4) > pos))
-			return h;
-	}
 	if (b >= q->n_bucket) {
 		lo = hi = q->n;
 	} else {
@@ -171,10 +167,10 @@ locate(struct freq_cursor *k, int contig, int tier, uint32_t pos, struct err *e)
 		}
 	}
 	/* blocks before lo begin before the bucket; those from hi on behind it */
-	p = vxg_index_bytes(x, q->at + 4 * (uint64_t)(lo ? lo - 1 : 0), 4 * (uint64_t)(hi - lo + (lo > 0)), e);
+	p = vxg_index_bytes(x, q->at + 4 * (uint64_t)(lo ? lo - 1 : 0), 4 * (uint64_t)(hi - lo + (lo > 0) + (hi < q->n)), e);
 	if (!p || e->code)
 		return -1;
-	p = (x->map ? x->map + x->d.index_at : x->pages) + (q->at - x->d.index_at);
+	p -= 4 * (lo ? lo - 1 : 0);
 	while (lo < hi) {
 		int64_t mid = (lo + hi) / 2;
 
@@ -183,6 +179,8 @@ locate(struct freq_cursor *k, int contig, int tier, uint32_t pos, struct err *e)
 		else
 			hi = mid;
 	}
+	if (lo < q->n)
+		*next = vxg_u32(p + 4 * lo);
 	return lo - 1;
 }
 
@@ -210,61 +208,91 @@ widen(struct freq_cursor *k, int tier, struct vxg_block *b, int64_t id, struct e
 	return 1;
 }
 
-/* vxg_block_at in a block laid open: from where the last question ended. */
+/* vxg_block_at in a block laid open: near to where the last question ended, or by halving. */
 static uint32_t
 wide_at(struct wide *w, uint32_t pos, uint32_t *lo)
 {
-	uint32_t i = w->at, step = 1, n = 0;
+	uint32_t i = w->at, n = 0, end = i + 6 < w->n ? i + 6 : w->n;
 
-	if (i >= w->n || w->pos[i] > pos)
-		i = 0;
-	/* gallop, then halve: pos[i] <= pos stays true, or i is 0 */
-	while (i + step < w->n && w->pos[i + step] < pos) {
-		i += step;
-		step *= 2;
-	}
-	for (; step; step /= 2)
-		while (i + step < w->n && w->pos[i + step] < pos)
-			i += step;
-	while (i < w->n && w->pos[i] < pos)
+	while (i < end && w->pos[i] < pos)
 		i++;
-	*lo = i;
-	w->at = i;
+	if (i == end || (i > 0 && w->pos[i - 1] >= pos)) {
+		uint32_t hi = w->n;
+
+		i = 0;
+		while (i < hi) {
+			uint32_t mid = (i + hi) / 2;
+
+			if (w->pos[mid] < pos)
+				i = mid + 1;
+			else
+				hi = mid;
+		}
+	}
+	*lo = w->at = i;
 	while (i + n < w->n && w->pos[i + n] == pos)
 		n++;
 	return n;
 }
 
-/* Rows at pos in one tier: the row of the allele, or -1; *any is set when there are rows. */
+/* Asks one block: the row of the allele, or -1; *any is set when there are rows of its position. */
+static int
+ask(struct freq_cursor *k, int tier, struct slot *s, uint32_t pos, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt,
+	struct freq_hit *hit, int *any, struct err *e)
+{
+	struct vxg_block *b = &s->b;
+	uint32_t lo, n = widen(k, tier, b, s->id, e) ? wide_at(&k->wide[tier], pos, &lo) : vxg_block_at(b, pos, &lo);
+	int row;
+
+	if (n == 0)
+		return -1;
+	*any = 1;
+	row = vxg_block_allele(b, lo, n, ref, n_ref, alt, n_alt);
+	if (row < 0)
+		return -1;
+	hit->row = row;
+	hit->block = b;
+	hit->part = tier;
+	k->found = b;
+	k->found_id = s->id;
+	return row;
+}
+
+/* The same for the blocks of a tier: mostly the one that was asked before. */
 static int
 find_in(struct freq_cursor *k, int contig, int tier, uint32_t pos, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt,
 	struct freq_hit *hit, int *any, struct err *e)
 {
-	int64_t i = locate(k, contig, tier, pos, e), id;
+	__typeof__(k->range[0]) *r = &k->range[tier];
+	uint64_t next;
+	int64_t i, id;
 
-	if (i >= 0)
-		k->hint[tier] = i;
-	for (; i >= 0 && !e->code; i--) {
-		struct vxg_block *b = block(k, contig, tier, i, &id, e);
-		uint32_t lo, n;
+	if (r->contig == contig && pos > r->lo && pos < r->hi && (!r->slot || r->slot->id == r->id))
+		return r->slot ? ask(k, tier, r->slot, pos, ref, n_ref, alt, n_alt, hit, any, e) : -1;
+	i = locate(k, contig, tier, pos, &next, e);
+	if (e->code)
+		return -1;
+	r->contig = contig;
+	r->lo = 0;
+	r->hi = next;
+	r->slot = NULL;
+	for (int64_t first = i; i >= 0 && !e->code; i--) {
+		struct slot *s = block(k, contig, tier, i, &id, e);
 		int row;
 
-		if (!b)
+		if (!s) {
+			r->contig = -1;
 			return -1;
-		n = widen(k, tier, b, id, e) ? wide_at(&k->wide[tier], pos, &lo) : vxg_block_at(b, pos, &lo);
-		*any |= n > 0;
-		row = n ? vxg_block_allele(b, lo, n, ref, n_ref, alt, n_alt) : -1;
-		if (row >= 0) {
-			hit->row = row;
-			hit->block = b;
-			hit->part = tier;
-			k->found = b;
-			k->found_id = id;
-			return row;
 		}
+		if (i == first) {
+			r->lo = s->b.pos0;
+			r->slot = s;
+			r->id = id;
+		}
+		row = ask(k, tier, s, pos, ref, n_ref, alt, n_alt, hit, any, e);
 		/* Rows of one position may go on in the block before. */
-		if (b->pos0 != pos)
-			break;
+		if (row >= 0 || s->b.pos0 != pos)
+			return row;
 	}
 	return -1;
 }
@@ -277,10 +305,6 @@ find(struct freq_cursor *k, int contig, int64_t pos, const char *ref, uint32_t n
 
 	if (pos < 0 || pos > UINT32_MAX)
 		return FREQ_ABSENT;
-	if (contig != k->hint_contig) {
-		k->hint[0] = k->hint[1] = -1;
-		k->hint_contig = contig;
-	}
 	for (int tier = VXG_TIERS - 1; tier >= 0; tier--)
 		if (find_in(k, contig, tier, (uint32_t)pos, ref, n_ref, alt, n_alt, hit, &any, e) >= 0)
 			return FREQ_FOUND;
@@ -294,21 +318,21 @@ at(struct freq_cursor *k, int contig, int64_t pos, freq_at_fn *fn, void *ctx, st
 
 	if (pos < 0 || pos > UINT32_MAX)
 		return;
-	k->hint_contig = -1;
 	for (int tier = VXG_TIERS - 1; tier >= 0; tier--) {
-		int64_t last = locate(k, contig, tier, (uint32_t)pos, e), i = last, id;
-		const struct vxg_block *b = NULL;
+		uint64_t next;
+		int64_t last = locate(k, contig, tier, (uint32_t)pos, &next, e), i = last, id;
+		struct slot *q = NULL;
 
-		while (i > 0 && !e->code && (b = block(k, contig, tier, i, &id, e)) && b->pos0 == (uint32_t)pos)
+		while (i > 0 && !e->code && (q = block(k, contig, tier, i, &id, e)) && q->b.pos0 == (uint32_t)pos)
 			i--;
 		for (; i >= 0 && i <= last && !e->code; i++) {
 			uint32_t lo, n, n_ref, n_alt;
 
-			b = block(k, contig, tier, i, &id, e);
-			n = b ? vxg_block_at(b, (uint32_t)pos, &lo) : 0;
+			q = block(k, contig, tier, i, &id, e);
+			n = q ? vxg_block_at(&q->b, (uint32_t)pos, &lo) : 0;
 			for (uint32_t r = 0; r < n; r++) {
 				s.n = 0;
-				if (vxg_block_text(b, lo + r, &s, &n_ref, &n_alt))
+				if (vxg_block_text(&q->b, lo + r, &s, &n_ref, &n_alt))
 					fn(ctx, s.s, n_ref, s.s + n_ref, n_alt);
 			}
 		}
@@ -318,20 +342,37 @@ at(struct freq_cursor *k, int contig, int64_t pos, freq_at_fn *fn, void *ctx, st
 
 /* --- values ---------------------------------------------------------------------------------- */
 
+static void
+values(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n, fval *out, int64_t stride, struct err *e)
+{
+	struct vxg_block *b = (struct vxg_block *)(uintptr_t)hit->block;
+	const struct vxg_shape *sh = &k->x->shape;
+	uint32_t row = (uint32_t)hit->row;
+
+	if (!b->opened && vxg_block_columns(b, sh, e)) {
+		for (int i = 0; i < n; i++)
+			out[i * stride] = FVAL_MISSING;
+	} else if (k->wide[hit->part].id == k->found_id) {
+		const fval *val = k->wide[hit->part].val;
+
+		for (int i = 0; i < n; i++) {
+			fval v = val[(size_t)col[i] * VXG_STRIDE + row];
+
+			out[i * stride] = v == VXG_DERIVE ? vxg_derived(b, sh, col[i], val, row) : v;
+		}
+	} else {
+		for (int i = 0; i < n; i++)
+			out[i * stride] = vxg_block_value(b, sh, col[i], row);
+	}
+}
+
 static fval
 value(struct freq_cursor *k, const struct freq_hit *hit, int col, struct err *e)
 {
-	struct vxg_block *b = (struct vxg_block *)(uintptr_t)hit->block;
+	fval v;
 
-	if (!b->opened && vxg_block_columns(b, &k->x->shape, e))
-		return FVAL_MISSING;
-	if (k->wide[hit->part].id == k->found_id) {
-		const fval *val = k->wide[hit->part].val;
-
-		return b->col[col].derive ? vxg_block_derived(b, &k->x->shape, col, val, (uint32_t)hit->row) :
-		    val[(size_t)col * VXG_STRIDE + (size_t)hit->row];
-	}
-	return vxg_block_value(b, &k->x->shape, col, (uint32_t)hit->row);
+	values(k, hit, &col, 1, &v, 1, e);
+	return v;
 }
 
 const char *
@@ -377,29 +418,42 @@ vxg_heap_text(struct freq_cursor *k, const struct vxg_block *b, int64_t id, int 
 	return heap + from;
 }
 
+/* A column's dictionary, checked when it is first used. */
+static const uint8_t *
+dictionary(struct vxg *x, int col, struct err *e)
+{
+	uint64_t n = (uint64_t)x->d.dict[col].n, bytes = (uint64_t)x->d.dict[col].bytes;
+	const uint8_t *p = vxg_index_bytes(x, x->d.dict[col].at, (n + 1) * 4 + bytes, e);
+
+	if (!p)
+		return NULL;
+	for (uint64_t i = 0; i < n; i++)
+		if (vxg_u32(p + 4 * i) > vxg_u32(p + 4 * i + 4) || vxg_u32(p + 4 * i + 4) > bytes) {
+			vxg_broken(x, "a text", e);
+			return NULL;
+		}
+	/* Several threads may find the same. */
+	__atomic_store_n(&x->dict[col], p, __ATOMIC_RELEASE);
+	return p;
+}
+
 const char *
 vxg_dict_text(struct vxg *x, int col, uint64_t i, size_t *n, struct err *e)
 {
-	uint64_t at0 = x->d.dict[col].at, all = (uint64_t)(x->d.dict[col].n + 1) * 4, from, to;
-	const uint8_t *p;
+	const uint8_t *p = __atomic_load_n(&x->dict[col], __ATOMIC_ACQUIRE);
+	uint64_t all = (uint64_t)(x->d.dict[col].n + 1) * 4;
+	uint32_t from;
 
 	*n = 0;
 	if (i >= (uint64_t)x->d.dict[col].n) {
 		vxg_broken(x, "a text", e);
 		return "";
 	}
-	p = vxg_index_bytes(x, at0 + 4 * i, 8, e);
-	if (!p)
+	if (!p && !(p = dictionary(x, col, e)))
 		return "";
-	from = vxg_u32(p);
-	to = vxg_u32(p + 4);
-	if (from > to || to > (uint64_t)x->d.dict[col].bytes) {
-		vxg_broken(x, "a text", e);
-		return "";
-	}
-	*n = to - from;
-	p = *n ? vxg_index_bytes(x, at0 + all + from, *n, e) : (const uint8_t *)"";
-	return p ? (const char *)p : "";
+	from = vxg_u32(p + 4 * i);
+	*n = vxg_u32(p + 4 * i + 4) - from;
+	return (const char *)p + all + from;
 }
 
 static const char *
@@ -417,6 +471,8 @@ vxg_ask(struct freq *f)
 	f->cursor_free = cursor_free;
 	f->find = find;
 	f->value = value;
+	f->values = values;
+	f->lasting = 1;
 	f->text = text;
 	f->at = at;
 }

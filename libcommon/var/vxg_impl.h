@@ -110,6 +110,7 @@ void vxg_learn(struct vxg_learn *learn, struct vxg_rows *r, const struct vxg_sha
 struct vxg_col {
 	uint8_t derive, where, empty, has_text, type;
 	struct fval_rule rule;
+	fval zero;                      /* a quotient: what 0 / AN is */
 	uint16_t n_text;
 	struct vxflags off, missing, text;
 	struct vxints a, b;             /* numbers; of a float its forms, and its digits */
@@ -148,10 +149,22 @@ int vxg_block_text(const struct vxg_block *b, uint32_t row, struct str *out, uin
 /* A value; texts: fval_of_text(number << 1) in the dictionary, fval_of_text(number << 1 | 1) in the block. */
 fval vxg_block_value(struct vxg_block *b, const struct vxg_shape *sh, int col, uint32_t row);
 
-/* All rows of all columns, val[n_col][VXG_STRIDE], those that a rule gives only when derived is set (else vxg_block_derived
- * gives one of them from the others); and their positions. */
+/* All rows of all columns, val[n_col][VXG_STRIDE], and their positions.  derived 0: what a rule gives is left VXG_DERIVE, to be
+ * computed from the others by vxg_derived when it is asked for. */
+#define VXG_DERIVE INT64_MAX
 void vxg_block_all(const struct vxg_block *b, const struct vxg_shape *sh, int derived, fval *val);
-fval vxg_block_derived(struct vxg_block *b, const struct vxg_shape *sh, int col, const fval *val, uint32_t row);
+static inline fval
+vxg_derived(const struct vxg_block *b, const struct vxg_shape *sh, int col, const fval *val, uint32_t row)
+{
+	const struct vxg_col *c = &b->col[col];
+	fval num = val[(size_t)sh->num[col] * VXG_STRIDE + row], den = val[(size_t)sh->den[col] * VXG_STRIDE + row];
+
+	if (c->derive == VXG_RATIO)
+		return sh->table && sh->table[col] ? vxg_predict_ratio(c->rule, sh->table[col], num, den) : FVAL_MISSING;
+	if (num == 0)
+		return b->col[sh->den[col]].where || (den > 0 && den <= INT32_MAX) ? c->zero : FVAL_MISSING;
+	return vxg_predict(c->rule, num, den, b->col[sh->den[col]].where);
+}
 void vxg_block_positions(const struct vxg_block *b, uint32_t *pos);
 
 /* --- a file ---------------------------------------------------------------------------- */

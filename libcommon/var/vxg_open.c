@@ -108,6 +108,7 @@ read_tables(struct vxg *x, struct err *e)
 	const struct vxg_dir *d = &x->d;
 
 	x->table = mem_new(double *, d->cols.n);
+	x->dict = mem_new(const uint8_t *, d->cols.n);
 	for (int c = 0; c < d->cols.n; c++) {
 		const uint8_t *p = d->table[c].at && d->table[c].n ? vxg_index_bytes(x, d->table[c].at, (uint64_t)d->table[c].n * 8, e) : NULL;
 
@@ -139,6 +140,7 @@ close_db(struct freq *f)
 	for (int c = 0; x->table && c < x->d.cols.n; c++)
 		mem_free(x->table[c]);
 	mem_free(x->table);
+	mem_free(x->dict);
 	vxg_dir_clear(&x->d);
 	mem_free(x->name);
 	mem_free(x->pages);
@@ -218,7 +220,7 @@ vxg_open_fd(int fd, const char *name, int64_t room, struct err *e)
 			madvise(p, x->size, MADV_RANDOM);
 	}
 	if (!e->code && !x->map) {
-		x->pages = mem_raw(uint8_t, (long long)x->d.index_bytes + 1);
+		x->pages = mem_raw(uint8_t, (long long)x->d.index_bytes + 64);
 		if (file_pread(fd, x->pages, x->d.index_bytes, (int64_t)x->d.index_at, e) != (int64_t)x->d.index_bytes)
 			vxg_broken(x, "its index", e);
 	}
