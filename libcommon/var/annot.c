@@ -100,7 +100,8 @@ annot_init(struct annot *a, struct err *e)
 		d->status.db = d->query.db = d->site.db = i;
 		d->status.type = d->query.type = d->site.type = FTYPE_STRING;
 	}
-	for (int i = 0; i < a->n_tag + 3 * a->n_db && !e->code; i++)
+	/* What only --explain writes is in nobody's way without it. */
+	for (int i = 0; i < a->n_tag + (a->explain ? 3 : 1) * a->n_db && !e->code; i++)
 		for (int k = 0; k < i && !e->code; k++)
 			if (same_key(tag_of(a, i), tag_of(a, k)))
 				err_set(e, ERR_USAGE, "two tags would be called %.*s; give a database another name (-d NAME=DB)",

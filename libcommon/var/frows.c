@@ -126,7 +126,7 @@ frows_bytes(const struct frows *r)
 static inline char *
 room(struct str *t, size_t n)
 {
-	if (t->n + n > t->cap) {
+	if (t->n + n > t->cap || !t->s) {
 		t->cap = t->n + n + t->cap / 2 + 4096;
 		t->s = mem_renew(t->s, char, (long long)t->cap);
 	}

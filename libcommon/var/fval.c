@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "var/fval.h"
+#include "var/fval_line.h"
 
 __extension__ typedef unsigned __int128 u128;
 
+#define USUAL 18                        /* bytes of what fval_line reads at most */
 #define MAX_TEXT 48                     /* sign, digit, point, 31 decimals, exponent: 39 */
 /* A scaled quotient has at most 9 digits before its point and an error of some 4e-7 behind it: nearer to a tie than
  * this, doubles do not decide. */
@@ -46,19 +48,6 @@ is_digit(char c)
 	return (unsigned char)(c - '0') < 10;
 }
 
-/* Eight bytes of text as a number whose lowest byte is the first character. */
-static inline uint64_t
-load8(const char *s)
-{
-	uint64_t w;
-
-	memcpy(&w, s, sizeof w);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	w = __builtin_bswap64(w);
-#endif
-	return w;
-}
-
 static inline void
 store8(char *s, uint64_t w)
 {
@@ -68,48 +57,7 @@ store8(char *s, uint64_t w)
 	memcpy(s, &w, sizeof w);
 }
 
-static inline uint64_t
-load4(const char *s)
-{
-	uint32_t w;
-
-	memcpy(&w, s, sizeof w);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	w = __builtin_bswap32(w);
-#endif
-	return w;
-}
-
-/* The same of 1..8 characters, zero bytes behind them; nothing beyond them is read. */
-static inline uint64_t
-load_some(const char *s, size_t n)
-{
-	if (n == 8)
-		return load8(s);
-	if (n >= 4)
-		return load4(s) | load4(s + n - 4) << (8 * (n - 4));
-	return (uint64_t)(unsigned char)s[0] | (uint64_t)(unsigned char)s[n >> 1] << (8 * (n >> 1)) |
-		(uint64_t)(unsigned char)s[n - 1] << (8 * (n - 1));
-}
-
-#define ZEROS 0x3030303030303030u       /* eight characters 0 */
-
-static inline int
-all_digits(uint64_t w)
-{
-	return ((w & 0xf0f0f0f0f0f0f0f0u) | ((w + 0x0606060606060606u) & 0xf0f0f0f0f0f0f0f0u) >> 4) == 0x3333333333333333u;
-}
-
-/* The value of eight digits: pairs, fours, eight, each by one multiplication. */
-static inline uint32_t
-from_digits(uint64_t w)
-{
-	w = (w & 0x0f0f0f0f0f0f0f0fu) * 2561 >> 8;
-	w = (w & 0x00ff00ff00ff00ffu) * 6553601 >> 16;
-	return (uint32_t)((w & 0x0000ffff0000ffffu) * 42949672960001u >> 32);
-}
-
-/* And back: m < 10^8 as eight bytes 0..9. */
+/* m < 10^8 as eight bytes 0..9. */
 static inline uint64_t
 to_digits(uint32_t m)
 {
@@ -130,12 +78,6 @@ parse_int(const char *s, size_t n, fval *v)
 	size_t i = (size_t)neg;
 	int64_t m = 0;
 
-	if (n <= 8 && !neg) {
-		uint64_t w = load_some(s, n) << (8 * (8 - n)) | (n < 8 ? ZEROS >> (8 * n) : 0);
-
-		*v = from_digits(w);
-		return all_digits(w) && (*s != '0' || n == 1);
-	}
 	if (n - i == 0 || n - i > 16 || (s[i] == '0' && (neg || n > 1)))
 		return 0;
 	for (; i < n; i++) {
@@ -168,9 +110,8 @@ parse_exp(const char *s, size_t n, int *exp)
 	return 1;
 }
 
-/* Any float. */
 static int
-parse_any(const char *s, size_t n, fval *v)
+parse_float(const char *s, size_t n, fval *v)
 {
 	int sign = *s == '-', exp = 0, decimals = 0;
 	size_t i = (size_t)sign, from = i, whole;
@@ -204,59 +145,21 @@ parse_any(const char *s, size_t n, fval *v)
 	return 1;
 }
 
-/* The usual float: one digit, a point, up to 12 decimals and perhaps e-07; anything else is left to parse_any. */
-static int
-parse_float(const char *text, size_t length, fval *v)
-{
-	int sign = *text == '-';
-	const char *s = text + sign;
-	size_t n = length - (size_t)sign, end = n, k;
-	int form = (int)FVAL_FIXED << 14 | 256;
-	uint64_t w, u;
-	int64_t m;
-
-	if (n < 3 || n > 18 || s[1] != '.' || !is_digit(s[0]))
-		return parse_any(text, length, v);
-	if (n > 6 && s[n - 4] == 'e') {
-		int x = (s[n - 2] - '0') * 10 + s[n - 1] - '0';
-
-		if (!is_digit(s[n - 2]) || !is_digit(s[n - 1]) || !(s[n - 3] == '-' ? x > 0 : s[n - 3] == '+'))
-			return parse_any(text, length, v);
-		form = (int)FVAL_EXP << 14 | (256 + (s[n - 3] == '-' ? -x : x));
-		end -= 4;
-	}
-	k = end - 2;
-	if (k <= 6) {
-		w = (n < 8 ? load_some(s, n) : load8(s)) >> 16 << (8 * (8 - k)) | ZEROS >> (8 * k);
-		if (!all_digits(w))
-			return parse_any(text, length, v);
-		m = from_digits(w);
-	} else if (k <= 8) {
-		w = load8(s + end - 8);
-		if (k == 7)
-			w = (w & ~(uint64_t)255) | '0';
-		if (!all_digits(w))
-			return parse_any(text, length, v);
-		m = from_digits(w);
-	} else if (k <= 12) {
-		w = load8(s + 2);
-		u = load8(s + end - 8) >> (8 * (16 - k)) << (8 * (16 - k)) | ZEROS >> (8 * (k - 8));
-		if (!all_digits(w) || !all_digits(u))
-			return parse_any(text, length, v);
-		m = from_digits(w) * int_pow[k - 8] + from_digits(u);
-	} else {
-		return parse_any(text, length, v);
-	}
-	*v = fval_float(sign << 16 | form | (int)k << 9, (s[0] - '0') * int_pow[k] + m);
-	return 1;
-}
-
 int
 fval_parse(enum ftype type, const char *s, size_t n, fval *v)
 {
+	char room[1 + USUAL + FVAL_LINE_PAD];
+
 	if (n == 1 && *s == '.') {
 		*v = FVAL_MISSING;
 		return 1;
+	}
+	if (n - 1 < USUAL && type <= FTYPE_FLOAT) {
+		memset(room, 0, sizeof room);
+		memcpy(room + 1, s, n);
+		*v = type == FTYPE_INT ? fval_line_int(room + 1, n) : fval_line_float(room + 1, n);
+		if (*v != FVAL_ODD)
+			return 1;
 	}
 	switch (type) {
 	case FTYPE_INT:
@@ -347,15 +250,15 @@ print_float(fval v, char *out)
 		o[0] = '0';
 		o[1] = '.';
 		for (int i = 0; i < 24; i += 8)
-			store8(o + 2 + i, ZEROS);
-		store8(o + decimals - 6, w | ZEROS);
+			store8(o + 2 + i, FVAL_ZEROS);
+		store8(o + decimals - 6, w | FVAL_ZEROS);
 		o += 2 + decimals;
 	} else {
 		width = 8 - (__builtin_ctzll(w | (uint64_t)1 << 56) >> 3);
 		if (width <= decimals)
 			width = decimals + 1;
 		whole = width - decimals;
-		w = (w | ZEROS) >> (8 * (8 - width));
+		w = (w | FVAL_ZEROS) >> (8 * (8 - width));
 		store8(o, w);
 		o[whole] = '.';
 		store8(o + whole + 1, w >> (8 * whole));
@@ -385,7 +288,7 @@ fval_print(enum ftype type, fval v, char *out)
 		uint64_t w = to_digits((uint32_t)v);
 		int zeros = __builtin_ctzll(w | (uint64_t)1 << 56) >> 3;
 
-		store8(out, (w | ZEROS) >> (8 * zeros));
+		store8(out, (w | FVAL_ZEROS) >> (8 * zeros));
 		return 8 - zeros;
 	}
 	if (neg)

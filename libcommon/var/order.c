@@ -521,7 +521,8 @@ order_write(struct order *o, int end, struct err *e)
 static int
 new_contig(struct order *o, struct chunk *c, const struct seg *g, const char *name, size_t n, struct err *e)
 {
-	if (!o->unsorted)
+	/* An index learns of a contig's records before it learns of the next contig. */
+	if (!o->unsorted || o->drain->index)
 		write_until(o, c, g->lo, INT64_MAX, e);
 	o->name.n = 0;
 	str_addn(&o->name, name, n);

@@ -5,6 +5,9 @@
 
 #include "var/norm.h"
 #include "var/sites.h"
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /* The declaration of an INFO key, or NULL. */
 const struct sites_info *sites_info(const struct sites_head *h, const char *id);
@@ -18,19 +21,27 @@ int sites_fits(const struct sites_head *h, const struct fcols *cols, const char 
 
 #define FAST_KEY 48                     /* longer keys are compared by memcmp */
 
-/* A key as it stands in a line: "AC=", or a flag's bare name.  This half is looked at for each field: its first two words, and which of their
- * bytes count. */
+/* What becomes of a field where it is met. */
+enum sites_how {
+	SITES_NOTE,                     /* it is noted where it stands */
+	SITES_INT, SITES_FLOAT          /* and, in a record of one ALT, read at once */
+};
+
+/* A key as it stands in a line: "AC=", or a flag's bare name.  This half is looked at for each field. */
 struct sites_key {
-	uint64_t word[2], mask[2];
+	char word[16];                  /* how it begins */
+	uint32_t mask;                  /* which of these bytes are its own, a bit each */
 	uint32_t n;
 	int col;                        /* -1: nobody asked */
 	int next[2];                    /* the keys that came behind it, the last one first */
-	uint32_t bare;                  /* a flag's */
-	uint32_t unused[3];             /* 64 bytes: indexed by a shift */
+	uint16_t more;                  /* there is more to compare: it is bare (a flag's), or longer than word */
+	uint16_t how;                   /* enum sites_how */
+	uint32_t unused[6];             /* 64 bytes: indexed by a shift */
 };
 
 struct sites_key_rest {
 	char *text;
+	int bare;
 	uint64_t hash;
 	uint64_t word[FAST_KEY / 8], last_mask;
 };
@@ -46,6 +57,7 @@ struct sites_parser {
 	const struct sites_head *h;
 	const struct fcols *cols;
 	int *same;                      /* [cols->n] the next column of the same tag, -1 = none */
+	int *late, n_late;              /* columns that are never read at once: texts, flags, FILTER */
 	int filter;
 	int whole;                      /* lists that do not fit are kept */
 
@@ -85,7 +97,33 @@ struct sites_record {
 
 /* A key with its column (-1 = nobody asked), "" first of all; its number. */
 int sites_add_key(struct sites_parser *p, const char *s, size_t n, int col);
-/* Walks INFO and notes where values of columns stand. */
-void sites_read_info(struct sites_parser *p, const struct sites_record *r);
+/* Walks INFO and notes where values of columns stand.  at_once: usual numbers of columns that are not late go to val[].  0 when there was another
+ * number: then all columns are to be read from where they stand. */
+int sites_read_info(struct sites_parser *p, const struct sites_record *r, int at_once, fval *val);
+
+/* Bit i: p[i] is c.  64 bytes are read. */
+#ifdef __SSE2__
+static inline uint64_t
+sites_equal16(const char *p, char c)
+{
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), _mm_set1_epi8(c)));
+}
+
+static inline uint64_t
+sites_equal64(const char *p, char c)
+{
+	return sites_equal16(p, c) | sites_equal16(p + 16, c) << 16 | sites_equal16(p + 32, c) << 32 | sites_equal16(p + 48, c) << 48;
+}
+#else
+static inline uint64_t
+sites_equal64(const char *p, char c)
+{
+	uint64_t m = 0;
+
+	for (int i = 0; i < 64; i++)
+		m |= (uint64_t)(p[i] == c) << i;
+	return m;
+}
+#endif
 
 #endif

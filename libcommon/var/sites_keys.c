@@ -2,14 +2,12 @@
  *
  * Nearly all of a line is INFO, and nearly all of that is not asked for.  Delimiters are found 64 bytes
  * at a time; which key comes next is predicted from the record before (a key remembers the two that last followed it), so that
- * a field costs a comparison of two words.  Only where that fails a key is looked up by its hash.
+ * a field costs one comparison of 16 bytes.  Only where that fails a key is looked up by its hash.
  */
 #include <string.h>
 #include "base/mem.h"
+#include "var/fval_line.h"
 #include "var/sites_impl.h"
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #define MOST_KEYS 8192                  /* undeclared ones beyond are looked up in vain each time */
 
@@ -74,10 +72,12 @@ sites_add_key(struct sites_parser *p, const char *s, size_t n, int col)
 	memset(r, 0, sizeof *r);
 	k->n = (uint32_t)n;
 	k->col = col;
-	k->bare = n > 0 && s[n - 1] != '=';
+	r->bare = n > 0 && s[n - 1] != '=';
+	k->more = r->bare || n > 16;
+	/* key[0] is no field's: none begins with line ends. */
+	memset(k->word, '\n', sizeof k->word);
 	memcpy(k->word, s, n < 16 ? n : 16);
-	/* key[0] is no field's. */
-	memset(k->mask, 0xff, n == 0 || n > 16 ? 16 : n);
+	k->mask = n == 0 || n > 15 ? 0xffff : ((uint32_t)1 << n) - 1;
 	r->text = mem_strndup(s, n);
 	r->hash = h;
 	if (n <= FAST_KEY) {
@@ -106,21 +106,31 @@ rest_is_key(const struct sites_key_rest *k, uint32_t n, const char *s, const cha
 	return ((w ^ k->word[i]) & k->last_mask) == 0;
 }
 
+/* The rest of is_key. */
+static int
+more_is_key(const struct sites_key *k, const struct sites_key_rest *rest, const char *s, const char *end)
+{
+	/* No delimiter is part of a key, so what agrees lies in the field; a bare key must be all of it. */
+	if (rest->bare && end - s != (ptrdiff_t)k->n)
+		return 0;
+	return k->n <= 16 || rest_is_key(rest, k->n, s, end);
+}
+
 /* Whether the field [s, end) has this key. */
 static inline int
 is_key(const struct sites_parser *p, int at, const char *s, const char *end)
 {
 	const struct sites_key *k = &p->key[at];
-	uint64_t a, b;
+#ifdef __SSE2__
+	__m128i a = _mm_loadu_si128((const __m128i *)(const void *)s), b = _mm_loadu_si128((const __m128i *)(const void *)k->word);
 
-	memcpy(&a, s, 8);
-	memcpy(&b, s + 8, 8);
-	if (((a ^ k->word[0]) & k->mask[0]) | ((b ^ k->word[1]) & k->mask[1]))
+	if (~(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)) & k->mask)
 		return 0;
-	/* No delimiter is part of a key, so what agrees lies in the field; a bare key must be all of it. */
-	if (k->bare && end - s != (ptrdiff_t)k->n)
+#else
+	if (memcmp(s, k->word, k->n == 0 || k->n > 16 ? 16 : k->n))
 		return 0;
-	return k->n <= 16 ? at > 0 : rest_is_key(&p->rest[at], k->n, s, end);
+#endif
+	return !k->more || more_is_key(k, &p->rest[at], s, end);
 }
 
 /* The key of a field that was not predicted; what came before learns it. */
@@ -140,69 +150,84 @@ learn(struct sites_parser *p, int before, const char *s, const char *end)
 	return k;
 }
 
-/* --- delimiters --------------------------------------------------------------- */
+/* --- fields ------------------------------------------------------------------ */
 
-#ifdef __SSE2__
+/* Semicolons of the 64 bytes from base on as bits, and the end as if it were one. */
 static inline uint64_t
-delimiters16(const char *p)
+delimiters(const char *base, const char *end)
 {
-	__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-	__m128i y = _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8(';')), _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8('\r')), x));
+	uint64_t m = sites_equal64(base, ';');
 
-	return (uint32_t)_mm_movemask_epi8(y);
-}
-#endif
-
-/* Bit i: p[i] is ; or one of the characters up to \r (tab and line end among them). */
-static inline uint64_t
-delimiters(const char *p)
-{
-#ifdef __SSE2__
-	return delimiters16(p) | delimiters16(p + 16) << 16 | delimiters16(p + 32) << 32 | delimiters16(p + 48) << 48;
-#else
-	uint64_t m = 0;
-
-	for (int i = 0; i < 64; i++)
-		m |= (uint64_t)(p[i] == ';' || (uint8_t)p[i] <= '\r') << i;
-	return m;
-#endif
+	return end - base < 64 ? (m & (((uint64_t)1 << (end - base)) - 1)) | (uint64_t)1 << (end - base) : m;
 }
 
-void
-sites_read_info(struct sites_parser *p, const struct sites_record *r)
+/* A value of a column and of others that have the same tag. */
+static void
+note(struct sites_parser *p, int c, const char *s, const char *end)
 {
-	const char *base = r->info, *s = base, *d;
-	uint64_t m = delimiters(base);
-	int before = 0;
+	/* The first of equal keys counts. */
+	for (; c >= 0 && p->span[c].stamp != p->stamp; c = p->same[c]) {
+		p->span[c].s = s;
+		p->span[c].n = (uint32_t)(end - s);
+		p->span[c].stamp = p->stamp;
+	}
+}
 
-	for (;;) {
-		int k, c;
+/* A number of a column alone of its tag, read at once; 0: it is no usual one. */
+static inline int
+read_number(struct sites_parser *p, const struct sites_key *k, const char *s, const char *end, fval *val)
+{
+	struct sites_span *w = &p->span[k->col];
+	size_t n = (size_t)(end - s);
+	fval v;
+
+	if (w->stamp == p->stamp)
+		return 1;
+	w->s = s;
+	w->n = (uint32_t)n;
+	w->stamp = p->stamp;
+	v = k->how == SITES_INT ? fval_line_int(s, n) : fval_line_float(s, n);
+	if (v != FVAL_ODD)
+		val[k->col] = v;
+	else if (n && (n > 1 || *s != '.'))
+		return 0;
+	return 1;
+}
+
+int
+sites_read_info(struct sites_parser *p, const struct sites_record *r, int at_once, fval *val)
+{
+	const char *base = r->info, *s = base, *d, *end = memchr(s, '\t', (size_t)(r->end - s));
+	int before = 0, good = 1;
+	uint64_t m;
+
+	end = end ? end : r->end;
+	m = delimiters(base, end);
+	do {
+		const struct sites_key *k;
+		int at;
 
 		while (!m) {
 			base += 64;
-			m = delimiters(base);
+			m = delimiters(base, end);
 		}
 		d = base + __builtin_ctzll(m);
 		m &= m - 1;
-		if (*d != ';' && *d != '\t' && *d != '\n' && d != r->end)
-			continue;
-		k = p->key[before].next[0];
-		if (__builtin_expect(!is_key(p, k, s, d), 0)) {
-			k = p->key[before].next[1];
-			if (!is_key(p, k, s, d))
-				k = learn(p, before, s, d);
+		at = p->key[before].next[0];
+		if (__builtin_expect(!is_key(p, at, s, d), 0)) {
+			at = p->key[before].next[1];
+			if (!is_key(p, at, s, d))
+				at = learn(p, before, s, d);
 		}
-		if (k) {
-			before = k;
-			/* The first of equal keys counts. */
-			for (c = p->key[k].col; c >= 0 && p->span[c].stamp != p->stamp; c = p->same[c]) {
-				p->span[c].s = s + p->key[k].n;
-				p->span[c].n = (uint32_t)(d - s) - p->key[k].n;
-				p->span[c].stamp = p->stamp;
-			}
+		before = at ? at : before;
+		k = &p->key[at];
+		if (k->col >= 0) {
+			if (k->how && at_once)
+				good &= read_number(p, k, s + k->n, d, val);
+			else
+				note(p, k->col, s + k->n, d);
 		}
-		if (*d != ';')
-			return;
 		s = d + 1;
-	}
+	} while (d != end);
+	return good;
 }

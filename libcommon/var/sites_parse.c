@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
+#include "var/fval_line.h"
 #include "var/sites_impl.h"
 
 #define OVERFLOWED 2147483647           /* what an int32 that ran over shows (nhomalt_grpmax in gnomAD v4) */
@@ -90,13 +91,24 @@ add_row(struct sites_parser *p, const struct sites_record *r, struct frows *out,
 	return 0;
 }
 
-/* Rows of all ALTs; p->first_row[i] is the number of the ALT of the i-th of them. */
+/* Rows of all ALTs; p->first_row[i] is the number of the ALT of the i-th of them.  Most are of one base for one, which neither trims nor slides. */
 static int
 add_rows(struct sites_parser *p, struct sites_record *r, struct frows *out, struct sites_stats *st, struct err *e)
 {
-	int ref_good = bases(&p->ref_buf, r->ref, r->n_ref), rows = 0;
+	int ref_good, rows = 0;
 	const char *end = r->alt + r->n_alt;
 
+	if (r->n_ref == 1 && r->n_alt == 1) {
+		char two[2] = { upper[(uint8_t)*r->ref], upper[(uint8_t)*r->alt] };
+
+		if (two[0] && two[1] && two[0] != two[1]) {
+			r->alts = 1;
+			st->alleles++;
+			frows_add(out, p->contig_no, r->pos, two, 1, two + 1, 1, r->seq);
+			return 1;
+		}
+	}
+	ref_good = bases(&p->ref_buf, r->ref, r->n_ref);
 	r->alts = 0;
 	for (const char *a = r->alt, *q; a <= end && !e->code; a = q + 1) {
 		uint32_t n;
@@ -214,36 +226,39 @@ filter(struct sites_parser *p, const struct sites_record *r, struct frows *out)
 	return frows_text(out, p->text.s, p->text.n);
 }
 
+/* A column of a row whose INFO was walked. */
+static inline fval
+column(struct sites_parser *p, const struct sites_record *r, int c, int64_t alt, struct frows *out, struct sites_stats *st, struct err *e)
+{
+	const struct sites_span *w = &p->span[c];
+
+	if (c == p->filter)
+		return filter(p, r, out);
+	if (p->cols->c[c].kind == FNUM_FLAG)
+		return w->stamp == p->stamp;
+	return w->stamp == p->stamp ? value(p, r, c, alt, out, st, e) : FVAL_MISSING;
+}
+
+/* Values of the last `rows` rows. */
 static int
 fill(struct sites_parser *p, const struct sites_record *r, int rows, struct frows *out, struct sites_stats *st, struct err *e)
 {
-	const struct fcols *f = p->cols;
+	int n = p->cols->n, good;
 
+	/* The common case: one ALT, plain numbers. */
+	good = sites_read_info(p, r, r->alts == 1, out->val + (out->n - 1) * n);
+	if (good && r->alts == 1) {
+		fval *v = out->val + (out->n - 1) * n;
+
+		for (int i = 0; i < p->n_late; i++)
+			v[p->late[i]] = column(p, r, p->late[i], 0, out, st, e);
+		return e->code;
+	}
 	for (int i = 0; i < rows && !e->code; i++) {
-		int64_t at = (out->n - rows + i) * f->n;
+		fval *v = out->val + (out->n - rows + i) * n;
 
-		for (int c = 0; c < f->n; c++) {
-			const struct sites_span *w = &p->span[c];
-			fval v;
-
-			if (c == p->filter) {
-				v = filter(p, r, out);
-			} else if (f->c[c].kind == FNUM_FLAG) {
-				v = w->stamp == p->stamp;
-			} else if (w->stamp != p->stamp) {
-				continue;
-			} else if (f->c[c].kind <= FNUM_ALT && r->alts == 1 && f->c[c].type <= FTYPE_FLOAT && w->n &&
-			    fval_parse((enum ftype)f->c[c].type, w->s, w->n, &v)) {
-				/* The common case: one ALT, a plain number. */
-				if (v >= OVERFLOWED && f->c[c].type == FTYPE_INT) {
-					st->overflowed++;
-					v = FVAL_MISSING;
-				}
-			} else {
-				v = value(p, r, c, p->first_row[i], out, st, e);
-			}
-			out->val[at + c] = v;
-		}
+		for (int c = 0; c < n; c++)
+			v[c] = column(p, r, c, p->first_row[i], out, st, e);
 	}
 	return e->code;
 }
@@ -287,6 +302,34 @@ cell_end(const char *s, const char *end)
 	return s;
 }
 
+/* The same for lines whose columns from POS, of at most eight digits, to FILTER take less than 64 bytes; 0: that cannot be said. */
+static inline int
+split_short(struct sites_record *r, const char *s)
+{
+	uint64_t m = sites_equal64(s, '\t');
+	const char *tab[6];
+	fval pos;
+
+	for (int i = 0; i < 6; i++) {
+		if (!m)
+			return 0;
+		tab[i] = s + __builtin_ctzll(m);
+		m &= m - 1;
+	}
+	pos = fval_line_int(s, (size_t)(tab[0] - s));
+	if (tab[5] >= r->end || pos == FVAL_ODD)
+		return 0;
+	r->pos = (uint32_t)pos;
+	r->ref = tab[1] + 1;
+	r->n_ref = (uint32_t)(tab[2] - r->ref);
+	r->alt = tab[2] + 1;
+	r->n_alt = (uint32_t)(tab[3] - r->alt);
+	r->filter = tab[4] + 1;
+	r->n_filter = (uint32_t)(tab[5] - r->filter);
+	r->info = tab[5] + 1;
+	return 1;
+}
+
 /* Columns up to INFO.  0, or -1 with e set. */
 static int
 split_line(struct sites_parser *p, struct sites_record *r, struct strs *extra, struct err *e)
@@ -301,6 +344,8 @@ split_line(struct sites_parser *p, struct sites_record *r, struct strs *extra, s
 		new_contig(p, s, (size_t)(q - s), extra);
 	}
 	s += p->contig.n;
+	if (split_short(r, s))
+		return 0;
 	for (q = s; q < end && *q >= '0' && *q <= '9' && q - s < 10; q++)
 		pos = 10 * pos + (uint64_t)(*q - '0');
 	r->pos = (uint32_t)pos;
@@ -343,7 +388,6 @@ parse(struct sites_parser *p, const char *line, const char *nl, int64_t seq, str
 		memset(p->span, 0, (size_t)p->cols->n * sizeof *p->span);
 		p->stamp = 1;
 	}
-	sites_read_info(p, &r);
 	return fill(p, &r, rows, out, st, e);
 }
 
@@ -381,6 +425,31 @@ sites_parse_line(struct sites_parser *p, const char *line, size_t n, int64_t seq
 
 /* --- the parser -------------------------------------------------------------- */
 
+/* Which columns' numbers are read as their fields are met: those alone of their tags. */
+static void
+read_at_once(struct sites_parser *p)
+{
+	int n = p->cols->n;
+	uint8_t *late = mem_new(uint8_t, n);
+
+	for (int i = 0; i < n; i++) {
+		late[i] |= i == p->filter || p->cols->c[i].kind > FNUM_ALT || p->cols->c[i].type > FTYPE_FLOAT;
+		if (p->same[i] >= 0)
+			late[i] = late[p->same[i]] = 1;
+	}
+	p->late = mem_new(int, n);
+	for (int i = 0; i < n; i++)
+		if (late[i])
+			p->late[p->n_late++] = i;
+	for (int k = 1; k < p->n_key; k++) {
+		int c = p->key[k].col;
+
+		if (c >= 0 && !late[c])
+			p->key[k].how = p->cols->c[c].type == FTYPE_INT ? SITES_INT : SITES_FLOAT;
+	}
+	mem_free(late);
+}
+
 struct sites_parser *
 sites_parser(const struct sites_head *h, const struct fcols *cols, struct fasta *ref, struct err *e)
 {
@@ -395,6 +464,8 @@ sites_parser(const struct sites_head *h, const struct fcols *cols, struct fasta 
 	p->filter = cols->n ? cols->filter : -1;
 	p->ref_contig = -1;
 	p->span = mem_new(struct sites_span, cols->n);
+	p->cap_alt = 16;
+	p->first_row = mem_new(int64_t, p->cap_alt);
 	p->same = mem_new(int, cols->n);
 	sites_add_key(p, "", 0, -1);
 	for (int i = 0; i < cols->n; i++) {
@@ -415,6 +486,7 @@ sites_parser(const struct sites_head *h, const struct fcols *cols, struct fasta 
 		sites_add_key(p, t.s, t.n, i);
 	}
 	str_clear(&t);
+	read_at_once(p);
 	map_of(&p->contigs, &h->contig);
 	if (ref) {
 		p->fasta = ref;
@@ -443,6 +515,7 @@ sites_parser_free(struct sites_parser *p)
 	mem_free(p->slot);
 	mem_free(p->span);
 	mem_free(p->same);
+	mem_free(p->late);
 	mem_free(p->first_row);
 	map_clear(&p->contigs);
 	str_clear(&p->contig);

@@ -219,10 +219,11 @@ struct vxints {
 	uint8_t flags, shift, w, w_sub, w_exc;
 	uint16_t n;                     /* numbers that are coded, the mode taken out */
 	uint16_t n_exc;
-	int64_t base, mode, exc_base;
+	uint16_t sub, sample, exc;      /* where these stand: so many bytes before, behind, behind the codes */
 	uint32_t ratio;                 /* VXINTS_REST: the prediction is vxints_predict */
+	int64_t base, mode, exc_base;
 	struct vxflags at_mode;
-	const uint8_t *sub, *code, *sample, *exc;
+	const uint8_t *code;
 };
 
 /* What is put: v[n].  parent (NULL = none): numbers from which v may be predicted, >= 0.  ones (NULL = none): flags of n bytes;
@@ -261,9 +262,10 @@ vxbits_byte(struct vxbits_in *in, unsigned most)
 VXBITS_INLINE int
 vxints_read(struct vxints *x, struct vxbits_in *in, int n, const struct vxflags *ones)
 {
+	const uint8_t *sub = NULL, *sample, *exc;
 	int m = n;
 
-	x->n = x->n_exc = 0;
+	x->n = x->n_exc = x->sample = x->exc = 0;
 	x->base = 0;
 	x->code = in->data;
 	x->flags = vxbits_byte(in, 63);
@@ -302,9 +304,10 @@ vxints_read(struct vxints *x, struct vxbits_in *in, int n, const struct vxflags 
 	x->w = vxbits_byte(in, VXBITS_WIDTH);
 	if (x->flags & VXINTS_SUBS) {
 		x->w_sub = vxbits_byte(in, VXBITS_WIDTH);
-		x->sub = vxbits_take(in, ((size_t)(m + VXBITS_SUB - 1) / VXBITS_SUB * x->w_sub + 7) / 8);
+		sub = vxbits_take(in, ((size_t)(m + VXBITS_SUB - 1) / VXBITS_SUB * x->w_sub + 7) / 8);
 	}
 	x->code = vxbits_take(in, ((size_t)m * x->w + 7) / 8);
+	x->sub = sub && !in->bad ? (uint16_t)(x->code - sub) : 0;
 	if (x->flags & VXINTS_EXC) {
 		uint64_t k = vxbits_varint(in);
 
@@ -313,8 +316,12 @@ vxints_read(struct vxints *x, struct vxbits_in *in, int n, const struct vxflags 
 		x->n_exc = (uint16_t)k;
 		x->exc_base = vxbits_zigzag(in);
 		x->w_exc = vxbits_byte(in, VXBITS_WIDTH);
-		x->sample = vxbits_take(in, m ? ((size_t)((m - 1) / VXBITS_SAMPLE) * 10 + 7) / 8 : 0);
-		x->exc = vxbits_take(in, (k * x->w_exc + 7) / 8);
+		sample = vxbits_take(in, m ? ((size_t)((m - 1) / VXBITS_SAMPLE) * 10 + 7) / 8 : 0);
+		exc = vxbits_take(in, (k * x->w_exc + 7) / 8);
+		if (!in->bad) {
+			x->sample = (uint16_t)(sample - x->code);
+			x->exc = (uint16_t)(exc - x->code);
+		}
 	}
 	return in->bad;
 }
@@ -324,7 +331,7 @@ VXBITS_INLINE uint32_t
 vxints_exc_rank(const struct vxints *x, uint32_t i)
 {
 	uint32_t from = i / VXBITS_SAMPLE * VXBITS_SAMPLE;
-	uint32_t r = from ? (uint32_t)vxbits_get(x->sample, from / VXBITS_SAMPLE - 1, 10) : 0;
+	uint32_t r = from ? (uint32_t)vxbits_get(x->code + x->sample, from / VXBITS_SAMPLE - 1, 10) : 0;
 	uint64_t all = ((uint64_t)1 << x->w) - 1;
 
 	for (; from < i; from++)
@@ -343,11 +350,11 @@ vxints_code(const struct vxints *x, uint32_t i)
 
 		if (k >= x->n_exc)
 			k = x->n_exc - 1u;
-		return (int64_t)((uint64_t)x->exc_base + vxbits_get(x->exc, k, x->w_exc));
+		return (int64_t)((uint64_t)x->exc_base + vxbits_get(x->code + x->exc, k, x->w_exc));
 	}
 	v <<= x->shift;
 	if (x->flags & VXINTS_SUBS)
-		v += vxbits_get(x->sub, i / VXBITS_SUB, x->w_sub) << x->shift;
+		v += vxbits_get(x->code - x->sub, i / VXBITS_SUB, x->w_sub) << x->shift;
 	return (int64_t)((uint64_t)x->base + v);
 }
 

@@ -35,7 +35,7 @@ flags_all(const struct vxflags *f, int n, uint8_t *out)
 static void
 codes_all(const struct vxints *x, int m, int64_t *restrict out)
 {
-	const uint8_t *code = x->code, *sub = x->sub, *exc = x->exc;
+	const uint8_t *code = x->code, *sub = code - x->sub, *exc = code + x->exc;
 	uint32_t w = x->w, shift = x->shift, w_sub = x->w_sub, w_exc = x->w_exc, n_exc = x->n_exc, k = 0, bit = 0;
 	uint64_t mask = ((uint64_t)1 << w) - 1, base = (uint64_t)x->base, exc_base = (uint64_t)x->exc_base;
 
@@ -110,6 +110,7 @@ stored_all(const struct vxg_block *b, int ac, const struct vxg_col *c, int n, co
 	int64_t a[VXG_ROWS], digits[VXG_ROWS];
 	fval from[VXG_ROWS];
 	uint8_t missing[VXG_ROWS] = {0}, text[VXG_ROWS] = {0};
+	const struct vxg_more *more = &b->more[c - b->col];
 	int present = n, m = 0, k = 0, t = 0;
 
 	if (!c->missing.kind && !c->has_text && c->type != FTYPE_FLOAT) {
@@ -123,7 +124,7 @@ stored_all(const struct vxg_block *b, int ac, const struct vxg_col *c, int n, co
 		present = n - c->missing.ones;
 	}
 	if (c->has_text)
-		flags_all(&c->text, present, text);
+		flags_all(&more->text, present, text);
 	for (int i = 0; i < n; i++) {
 		if (missing[i])
 			continue;
@@ -132,7 +133,7 @@ stored_all(const struct vxg_block *b, int ac, const struct vxg_col *c, int n, co
 	}
 	ints_all(&c->a, m, parent ? from : NULL, c->a.flags & VXINTS_OVER ? &b->col[ac].a.at_mode : NULL, a);
 	if (c->type == FTYPE_FLOAT && m)
-		ints_all(&c->b, m, NULL, NULL, digits);
+		ints_all(&more->b, m, NULL, NULL, digits);
 	k = m = 0;
 	for (int i = 0; i < n; i++) {
 		if (missing[i]) {

@@ -186,7 +186,7 @@ read_keys(struct vxg_block *b, struct vxbits_in *in)
 
 /* Values over n rows: what is missing, what is text, numbers. */
 VXBITS_INLINE int
-read_values(struct vxg_col *c, struct vxbits_in *in, int flags, int n, const struct vxflags *ones)
+read_values(struct vxg_col *c, struct vxg_more *more, struct vxbits_in *in, int flags, int n, const struct vxflags *ones)
 {
 	c->a.flags = VXINTS_CONST;
 	c->a.base = 0;
@@ -200,18 +200,18 @@ read_values(struct vxg_col *c, struct vxbits_in *in, int flags, int n, const str
 	if (flags & 16) {
 		uint64_t heap, stored;
 
-		vxflags_read(&c->text, in, n);
+		vxflags_read(&more->text, in, n);
 		c->has_text = 1;
-		c->n_text = c->text.ones;
-		n -= c->text.ones;
-		vxints_read(&c->ends, in, c->n_text, NULL);
+		more->n_text = more->text.ones;
+		n -= more->text.ones;
+		vxints_read(&more->ends, in, more->n_text, NULL);
 		heap = vxbits_varint(in);
 		stored = vxbits_varint(in);
 		if (in->bad || heap > UINT32_MAX || stored > heap)
 			return in->bad = 1;
-		c->n_heap = (uint32_t)heap;
-		c->n_stored = (uint32_t)stored;
-		c->heap = vxbits_take(in, stored);
+		more->n_heap = (uint32_t)heap;
+		more->n_stored = (uint32_t)stored;
+		more->heap = vxbits_take(in, stored);
 	}
 	if (n < 0 || in->bad)
 		return in->bad = 1;
@@ -219,7 +219,7 @@ read_values(struct vxg_col *c, struct vxbits_in *in, int flags, int n, const str
 		return 0;
 	vxints_read(&c->a, in, n, flags & 24 ? NULL : ones);
 	if (c->type == FTYPE_FLOAT)
-		vxints_read(&c->b, in, n, NULL);
+		vxints_read(&more->b, in, n, NULL);
 	return in->bad;
 }
 
@@ -279,7 +279,17 @@ read_column(struct vxg_block *b, const struct vxg_shape *sh, int i, struct vxbit
 		n -= a->a.at_mode.ones;
 		c->off = a->a.at_mode;
 	}
-	return read_values(c, in, flags, n, c->derive || c->where ? NULL : ones_of(b, cols));
+	return read_values(c, &b->more[i], in, flags, n, c->derive || c->where ? NULL : ones_of(b, cols));
+}
+
+void
+vxg_block_room(struct vxg_block *b, int n_col)
+{
+	if (b->col)
+		return;
+	b->col = (struct vxg_col *)(void *)mem_raw(char, VXG_COL_BYTES * n_col);
+	memset((void *)b->col, 0, (size_t)VXG_COL_BYTES * (size_t)n_col);
+	b->more = (struct vxg_more *)(void *)(b->col + n_col);
 }
 
 COUNTS
@@ -508,6 +518,7 @@ vxg_block_text(const struct vxg_block *b, uint32_t row, struct str *out, uint32_
 VXBITS_INLINE fval
 stored(const struct vxg_block *b, int ac, const struct vxg_col *c, uint32_t i, fval parent)
 {
+	const struct vxg_more *more = &b->more[c - b->col];
 	int64_t v;
 
 	if (c->missing.kind) {
@@ -516,15 +527,15 @@ stored(const struct vxg_block *b, int ac, const struct vxg_col *c, uint32_t i, f
 		i -= vxflags_rank(&c->missing, i);
 	}
 	if (c->has_text) {
-		uint32_t before = vxflags_rank(&c->text, i);
+		uint32_t before = vxflags_rank(&more->text, i);
 
-		if (vxflags_test(&c->text, i))
+		if (vxflags_test(&more->text, i))
 			return fval_of_text((int64_t)before << 1 | 1);
 		i -= before;
 	}
 	v = vxints_get(&c->a, i, parent, c->a.flags & VXINTS_OVER ? &b->col[ac].a.at_mode : NULL);
 	if (c->type == FTYPE_FLOAT)
-		return fval_float((int)(v & 0x1ffff), vxints_get(&c->b, i, 0, NULL) & FVAL_DIGITS);
+		return fval_float((int)(v & 0x1ffff), vxints_get(&more->b, i, 0, NULL) & FVAL_DIGITS);
 	if (c->type == FTYPE_STRING)
 		return fval_of_text((v & (FVAL_TEXT_MAX / 4 - 1)) << 1);
 	return v;

@@ -64,7 +64,7 @@ struct freq_cursor {
 	} range[VXG_TIERS];
 	/* the text heap inflated last */
 	struct str heap;
-	const struct vxg_col *heap_of;
+	const struct vxg_more *heap_of;
 	int64_t heap_id;
 	const struct vxg_block *found;
 	int64_t found_id;

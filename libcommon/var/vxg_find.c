@@ -16,7 +16,7 @@
 static int
 slots(const struct vxg *x, int tier)
 {
-	int64_t each = (int64_t)x->d.cols.n * (int64_t)sizeof(struct vxg_col) + 512, n = tier ? CURSOR_BYTES / each : 64, k = 4;
+	int64_t each = (int64_t)x->d.cols.n * VXG_COL_BYTES + 512, n = tier ? CURSOR_BYTES / each : 64, k = 4;
 
 	n = n > SLOTS_MOST ? SLOTS_MOST : n;
 	n = !x->map && n > 32 ? 32 : n;
@@ -29,7 +29,7 @@ int64_t
 vxg_cursor_bytes(const struct freq *f)
 {
 	const struct vxg *x = (const struct vxg *)f;
-	int64_t each = (int64_t)x->d.cols.n * (int64_t)sizeof(struct vxg_col) + (int64_t)sizeof(struct slot) + (x->map ? 0 : 64 * VXG_ROWS);
+	int64_t each = (int64_t)x->d.cols.n * VXG_COL_BYTES + (int64_t)sizeof(struct slot) + (x->map ? 0 : 64 * VXG_ROWS);
 
 	return (slots(x, 0) + slots(x, 1)) * each + VXG_TIERS * (int64_t)x->d.cols.n * VXG_STRIDE * 8;
 }
@@ -128,8 +128,7 @@ block(struct freq_cursor *k, int contig, int tier, int64_t i, int64_t *id, struc
 		}
 		atomic_fetch_or_explicit(&x->block_ok[*id >> 3], (uint8_t)(1 << (*id & 7)), memory_order_relaxed);
 	}
-	if (!s->b.col)
-		s->b.col = mem_new(struct vxg_col, x->d.cols.n);
+	vxg_block_room(&s->b, x->d.cols.n);
 	if (vxg_block_read(&s->b, p, n, e))
 		return NULL;
 	if (s->b.contig != (uint32_t)contig || s->b.tier != tier || s->b.number != (uint32_t)i) {
@@ -342,6 +341,25 @@ at(struct freq_cursor *k, int contig, int64_t pos, freq_at_fn *fn, void *ctx, st
 
 /* --- values ---------------------------------------------------------------------------------- */
 
+/* A row's bits lie in as many places as there are columns: they are asked for at once, not one after the other. */
+static void
+fetch(const struct vxg_block *b, int n_col, uint32_t row)
+{
+	for (int i = 0; i < n_col; i++) {
+		const struct vxg_col *c = &b->col[i];
+		uint32_t at = row;
+
+		if (c->empty || c->derive || c->a.flags & VXINTS_CONST)
+			continue;
+		if (c->a.flags & VXINTS_MODE) {
+			if (c->a.at_mode.kind == VXFLAGS_DENSE)
+				__builtin_prefetch(c->a.at_mode.p + (row >> 3));
+			at = row * c->a.n / b->n;
+		}
+		__builtin_prefetch(c->a.code + (at * c->a.w >> 3));
+	}
+}
+
 static void
 values(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n, fval *out, int64_t stride, struct err *e)
 {
@@ -361,6 +379,8 @@ values(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n,
 			out[i * stride] = v == VXG_DERIVE ? vxg_derived(b, sh, col[i], val, row) : v;
 		}
 	} else {
+		if (n > 2)
+			fetch(b, sh->cols->n, row);
 		for (int i = 0; i < n; i++)
 			out[i * stride] = vxg_block_value(b, sh, col[i], row);
 	}
@@ -378,7 +398,7 @@ value(struct freq_cursor *k, const struct freq_hit *hit, int col, struct err *e)
 const char *
 vxg_heap_text(struct freq_cursor *k, const struct vxg_block *b, int64_t id, int col, uint64_t i, size_t *n, struct err *e)
 {
-	const struct vxg_col *c = &b->col[col];
+	const struct vxg_more *c = &b->more[col];
 	uint64_t from, to;
 	const char *heap;
 

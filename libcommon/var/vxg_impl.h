@@ -107,16 +107,23 @@ void vxg_learn(struct vxg_learn *learn, struct vxg_rows *r, const struct vxg_sha
 
 /* --- a block taken apart ------------------------------------------------------------- */
 
+/* What most questions need of a column: two cache lines. */
 struct vxg_col {
 	uint8_t derive, where, empty, has_text, type;
 	struct fval_rule rule;
 	fval zero;                      /* a quotient: what 0 / AN is */
+	struct vxflags off, missing;
+	struct vxints a;                /* numbers; of a float its forms */
+};
+
+/* And what few do. */
+struct vxg_more {
+	struct vxflags text;
 	uint16_t n_text;
-	struct vxflags off, missing, text;
-	struct vxints a, b;             /* numbers; of a float its forms, and its digits */
+	uint32_t n_heap, n_stored;      /* n_stored < n_heap: deflated */
 	struct vxints ends;             /* texts: where each ends in the heap */
 	const uint8_t *heap;
-	uint32_t n_heap, n_stored;      /* n_stored < n_heap: deflated */
+	struct vxints b;                /* of a float its digits */
 };
 
 struct vxg_block {
@@ -128,15 +135,18 @@ struct vxg_block {
 	struct vxbits_in rest;          /* where the columns begin */
 	int opened;                     /* columns are read */
 	struct vxints long_end;
-	struct vxg_col *col;            /* [n_col] */
+	struct vxg_col *col;            /* [n_col], and as many of more: vxg_block_room */
+	struct vxg_more *more;
 	/* AC and AN of the row asked last, which others are derived from */
 	uint32_t ac_row, an_row;
 	fval ac, an;
 	int64_t *bytes;                 /* NULL, or [n_col + 1]: what columns take, and at [n_col] alleles and all else, is added here */
 };
 
-/* Takes apart `length` bytes whose checksum is right: alleles, and, by vxg_block_columns, all else; b->col has room for n_col.
- * 0, or ERR_DATA. */
+/* Room for the columns of a block, unless it is there; to be freed by mem_free(b->col). */
+void vxg_block_room(struct vxg_block *b, int n_col);
+#define VXG_COL_BYTES ((int64_t)(sizeof(struct vxg_col) + sizeof(struct vxg_more)))
+/* Takes apart `length` bytes whose checksum is right: alleles, and, by vxg_block_columns, all else.  0, or ERR_DATA. */
 int vxg_block_read(struct vxg_block *b, const uint8_t *p, size_t length, struct err *e);
 int vxg_block_columns(struct vxg_block *b, const struct vxg_shape *sh, struct err *e);
 /* Rows [*lo, *hi) of a position; returns how many. */

@@ -73,8 +73,7 @@ next_block(struct vxg_iter *t, int tier, struct err *e)
 		return e->code;
 	if (vxg_u32(p) != n || deflate_crc(0, p + 8, n - 8) != vxg_u32(p + 4))
 		return vxg_broken(x, "a block's checksum", e);
-	if (!t->own[tier].col)
-		t->own[tier].col = mem_new(struct vxg_col, x->d.cols.n);
+	vxg_block_room(&t->own[tier], x->d.cols.n);
 	if (vxg_block_read(&t->own[tier], p, n, e) || vxg_block_columns(&t->own[tier], &x->shape, e))
 		return e->code;
 	if (t->own[tier].contig != (uint32_t)t->contig || t->own[tier].tier != tier || t->own[tier].number != (uint32_t)t->at[tier])
@@ -193,7 +192,7 @@ check_some(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 		uint32_t last = 0;
 		int64_t rows = 0;
 
-		s.b.col = mem_new(struct vxg_col, x->d.cols.n);
+		vxg_block_room(&s.b, x->d.cols.n);
 		for (int64_t b = 0; b < q->n && !e->code; b++) {
 			size_t n = 0;
 			const uint8_t *p = vxg_block_bytes(x, q, b, &s, &n, e);
@@ -270,9 +269,10 @@ vxg_sizes(struct freq *f, struct str *out, struct err *e)
 	struct vxg *x = (struct vxg *)f;
 	int n = x->d.cols.n;
 	int64_t *bytes = mem_new(int64_t, (int64_t)VXG_TIERS * (n + 1));
-	struct vxg_block b = { .col = mem_new(struct vxg_col, n) };
+	struct vxg_block b = {0};
 	struct slot s = { .id = -1 };
 
+	vxg_block_room(&b, n);
 	for (int64_t i = 0; i < x->d.meta.contig.n * VXG_TIERS; i++)
 		for (int64_t k = 0; k < x->d.index[i].n && !e->code; k++) {
 			size_t len = 0;
