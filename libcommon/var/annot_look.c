@@ -320,12 +320,17 @@ annot_cell(struct annot_work *w, int tag, struct str *out, struct err *e)
 		return;
 	}
 	v = value_of(w, tag, 0);
+	x = tag < a->n_tag ? w->val[(int64_t)tag * w->cap_alt] : FVAL_MISSING;
 	if (v.missing) {
 		str_add(out, ".");
+	} else if (tag < a->n_tag && v.is_text) {
+		size_t n;
+		const char *s = annot_get(w, x, &n);
+
+		str_addn(out, s, n);
 	} else if (v.is_text) {
 		str_add(out, v.s);
 	} else {
-		x = w->val[(int64_t)tag * w->cap_alt];
 		str_addn(out, b, (size_t)fval_print(a->tag[tag].type, x, b));
 	}
 }

@@ -103,6 +103,7 @@ add_rows(struct sites_parser *p, struct sites_record *r, struct frows *out, stru
 
 		if (two[0] && two[1] && two[0] != two[1]) {
 			r->alts = 1;
+			p->first_row[0] = 0;
 			st->alleles++;
 			frows_add(out, p->contig_no, r->pos, two, 1, two + 1, 1, r->seq);
 			return 1;
