@@ -59,12 +59,15 @@ check(void)
 /* Chunks in flight: as read, as built anew, what is asked. */
 #define CHUNK_COST (3 << 20)
 #define CHUNK_LEAST (16 << 10)
+#define CURSOR_LEAST (256 << 10)
+#define CURSOR_MOST (8 << 20)
 
 static int
 plan(struct app *a, struct plan *p, struct err *e)
 {
 	(void)e;
 	vxrun_plan(&o.v, a, p, CHUNK_COST);
+	p->memory += (o.db.n + o.sites.n) * a->threads * (int64_t)(2 * CURSOR_LEAST);
 	return 0;
 }
 
@@ -86,10 +89,13 @@ prefix_of(const char *s, const char **file)
 }
 
 static int
-open_databases(struct annot *a, int64_t room, struct err *e)
+open_databases(struct annot *a, int64_t room, int threads, struct err *e)
 {
 	int n = (int)(o.db.n + o.sites.n);
+	int64_t share = n ? room / n : 0, cursor = share / 4 / threads;
 
+	/* A quarter for what the threads keep of it, the rest for its map. */
+	cursor = cursor > CURSOR_MOST ? CURSOR_MOST : cursor < CURSOR_LEAST ? CURSOR_LEAST : cursor;
 	a->db = mem_new(struct annot_db, n);
 	for (int i = 0; i < n && !e->code; i++) {
 		const char *file;
@@ -106,8 +112,15 @@ open_databases(struct annot *a, int64_t room, struct err *e)
 		struct annot_db *d = &a->db[i];
 
 		mem_free(prefix_of(i < o.db.n ? strs_get(&o.db, i) : strs_get(&o.sites, i - o.db.n), &file));
-		if (!e->code)
-			d->freq = i < o.db.n ? vxg_open(file, room / n, e) : freq_sites_open(file, o.fields, o.pops, &o.field, e);
+		if (e->code)
+			break;
+		if (i >= o.db.n) {
+			d->freq = freq_sites_open(file, o.fields, o.pops, &o.field, e);
+			continue;
+		}
+		d->freq = vxg_open(file, share - threads * cursor, e);
+		if (d->freq)
+			vxg_cursor_room(d->freq, cursor);
 	}
 	return e->code;
 }
@@ -527,7 +540,7 @@ run(struct app *app, struct err *e)
 		app_info("%s", fasta_note(a.ref));
 	if (!e->code && !vxrun_regions(&o.v, &region, e) && region.n)
 		a.region = &region;
-	if (!e->code && !open_databases(&a, o.ref ? spare / 2 : spare, e))
+	if (!e->code && !open_databases(&a, o.ref ? spare / 2 : spare, par_n(app->par), e))
 		ask(app, &a, v, n, e);
 	annot_free(&a);
 	close_databases(&a);

@@ -1,6 +1,7 @@
 /* annot - see annot.h: tags, header, filters */
 #include "var/annot.h"
 
+#include <math.h>
 #include <string.h>
 #include "base/mem.h"
 #include "os/text.h"
@@ -76,6 +77,8 @@ annot_init(struct annot *a, struct err *e)
 		d->n_prefix = strlen(d->prefix);
 		d->tag = a->n_tag;
 		d->filter = -1;
+		for (int k = 0; k < d->freq->n_contig; k++)
+			map_put(&d->contigs, d->freq->contig[k], k);
 		for (int k = 0; k < cols->n; k++) {
 			struct annot_tag *t;
 
@@ -127,6 +130,7 @@ annot_free(struct annot *a)
 		mem_free(a->tag[i].key);
 	mem_free(a->tag);
 	for (int i = 0; i < a->n_db; i++) {
+		map_clear(&a->db[i].contigs);
 		mem_free(a->db[i].col);
 		a->db[i].col = NULL;
 		mem_free(a->db[i].status.key);
@@ -194,7 +198,7 @@ annot_add_most(struct annot *a, const char *s, struct err *e)
 	char *name;
 	double x;
 
-	if (!eq || eq == s || !text_real(eq + 1, &x))
+	if (!eq || eq == s || !text_real(eq + 1, &x) || isnan(x))
 		return err_set(e, ERR_USAGE, "--max-af: '%s' is no FIELD=NUMBER", s);
 	name = mem_strndup(s, (size_t)(eq - s));
 	a->most = mem_renew(a->most, struct annot_most, a->n_most + 1);
@@ -202,6 +206,8 @@ annot_add_most(struct annot *a, const char *s, struct err *e)
 	a->most[a->n_most].tag = by_name(a, name, e);
 	if (!e->code && (a->most[a->n_most].tag >= a->n_tag || a->tag[a->most[a->n_most].tag].type == FTYPE_STRING))
 		err_set(e, ERR_USAGE, "--max-af: %s holds no numbers", name);
+	else if (!e->code && a->tag[a->most[a->n_most].tag].list)
+		err_set(e, ERR_USAGE, "--max-af: %s holds lists, not one number an ALT", name);
 	a->n_most++;
 	mem_free(name);
 	return e->code;

@@ -36,6 +36,7 @@ struct annot_db {
 	size_t n_prefix;                /* annot_init's, as all below */
 	int tag, n_tag;                 /* its columns' tags: a->tag[tag .. tag + n_tag) */
 	int filter;                     /* the tag of FILTER, -1 = none */
+	struct map contigs;             /* freq's, by name */
 	int *col;                       /* [n_tag] the columns, for freq.values */
 	struct annot_tag status, query, site;
 };

@@ -102,7 +102,10 @@ new_contig(struct annot_work *w, const char *name, size_t n)
 	for (int i = 0; i < a->n_db; i++) {
 		const struct freq *f = a->db[i].freq;
 
-		s->db[i] = freq_contig(f, name, n, length);
+		/* An alias is sought among all: that takes long where there are many. */
+		s->db[i] = (int)map_get(&a->db[i].contigs, name);
+		if (s->db[i] < 0)
+			s->db[i] = freq_contig(f, name, n, length);
 		/* That a header lists it says nothing about it. */
 		if (s->db[i] >= 0 && f->contig_rows && f->contig_rows[s->db[i]] == 0)
 			s->db[i] = -1;

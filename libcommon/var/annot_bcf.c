@@ -193,19 +193,24 @@ add_text(struct annot_work *w, const struct annot_tag *t, fval v)
 	}
 }
 
-/* The nearest 32-bit number to what the text says.  A double that stands for it is as good, unless it lies where two of them meet. */
-static float
-nearest(struct annot_work *w, const struct annot_tag *t, fval v)
+/* The nearest 32-bit number to what the text says, 0 when that is no number.  A double that stands for it is as good, unless it lies where
+ * two of them meet. */
+static int
+nearest(struct annot_work *w, const struct annot_tag *t, fval v, float *f)
 {
 	double x = fval_number(t->type, v);
 	uint64_t bits;
+	char *stop;
 
 	memcpy(&bits, &x, 8);
-	if (x == 0 || (fabs(x) > 1e-30 && fabs(x) < 1e30 && (bits & 0x1fffffff) != 0x10000000))
-		return (float)x;
+	if (x == 0 || (fabs(x) > 1e-30 && fabs(x) < 1e30 && (bits & 0x1fffffff) != 0x10000000)) {
+		*f = (float)x;
+		return 1;
+	}
 	w->cell.n = 0;
 	add_text(w, t, v);
-	return strtof(w->cell.s, NULL);
+	*f = strtof(w->cell.s, &stop);
+	return !*stop;
 }
 
 static void
@@ -216,12 +221,10 @@ put_floats(struct annot_work *w, const struct annot_tag *t, const fval *val)
 	put(w, b, typed_head(b, 5, (size_t)w->n_alt));
 	for (int i = 0; i < w->n_alt; i++) {
 		uint32_t bits = 0x7f800001;             /* missing */
+		float x;
 
-		if (val[i] != FVAL_MISSING) {
-			float x = nearest(w, t, val[i]);
-
+		if (val[i] != FVAL_MISSING && nearest(w, t, val[i], &x))
 			memcpy(&bits, &x, 4);
-		}
 		typed_put32(b, bits);
 		put(w, b, 4);
 	}
@@ -236,8 +239,14 @@ put_integers(struct annot_work *w, const struct annot_tag *t, const fval *val)
 		w->cell.n = 0;
 		v[i] = INT64_MIN;
 		if (fval_is_text(val[i])) {
+			char *stop;
+			double x;
+
 			add_text(w, t, val[i]);
-			v[i] = strtoll(w->cell.s, NULL, 10);
+			x = strtod(w->cell.s, &stop);
+			/* Text that is no integer is none here either. */
+			if (!*stop && fabs(x) < 1e15 && x == floor(x))
+				v[i] = (int64_t)x;
 		} else if (val[i] != FVAL_MISSING) {
 			v[i] = val[i];
 		}

@@ -36,34 +36,63 @@ hold(struct annot_work *w, const char *s, size_t n)
 	return w->n_held - 1;
 }
 
-struct at {
-	struct str *out;
-	size_t start;
-};
+/* Whether an allele belongs before one that stands as REF>ALT in n bytes, by the order of frows_order. */
+static int
+before(const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt, const char *s, size_t n)
+{
+	const char *gt = memchr(s, '>', n);
+	size_t k = (size_t)(gt - s), m = n - k - 1;
+	int d;
 
+	if (k != n_ref)
+		return n_ref < k;
+	if (m != n_alt)
+		return n_alt < m;
+	d = memcmp(ref, s, k);
+	return d ? d < 0 : memcmp(alt, gt + 1, m) < 0;
+}
+
+/* Databases tell common alleles first, sites files all by position: here they are put in one order. */
 static void
 add_site(void *ctx, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt)
 {
-	struct at *t = ctx;
+	struct str *t = ctx;
+	size_t old = t->n, at = old, k = (size_t)n_ref + n_alt + 1 + (old > 0);
+	char *p;
 
-	if (t->out->n > t->start)
-		str_addn(t->out, "|", 1);
-	str_addn(t->out, ref, n_ref);
-	str_addn(t->out, ">", 1);
-	str_addn(t->out, alt, n_alt);
+	while (at > 0) {
+		size_t from = at;
+
+		while (from > 0 && t->s[from - 1] != '|')
+			from--;
+		if (!before(ref, n_ref, alt, n_alt, t->s + from, at - from))
+			break;
+		at = from ? from - 1 : 0;
+	}
+	/* Room for all of it, which then goes between the others. */
+	str_addn(t, ref, n_ref);
+	str_addn(t, alt, n_alt);
+	str_addn(t, ">|", 1 + (old > 0));
+	memmove(t->s + at + k, t->s + at, old - at);
+	p = t->s + at;
+	if (at > 0)
+		*p++ = '|';
+	memcpy(p, ref, n_ref);
+	p[n_ref] = '>';
+	memcpy(p + n_ref + 1, alt, n_alt);
+	if (at == 0 && old > 0)
+		p[k - 1] = '|';
 }
 
 /* --explain: what stands at the position of an ask. */
 static void
 look_site(struct annot_work *w, int d, int i, const struct ask *q, int contig, struct err *e)
 {
-	struct at t = { &w->cell, 0 };
-
 	w->site[(int64_t)d * w->cap_alt + i] = -1;
 	if (q->how == ASK_NOT || contig < 0 || q->pos < 1)
 		return;
 	w->cell.n = 0;
-	w->a->db[d].freq->at(w->cursor[d], contig, q->pos, add_site, &t, e);
+	w->a->db[d].freq->at(w->cursor[d], contig, q->pos, add_site, &w->cell, e);
 	if (w->cell.n)
 		w->site[(int64_t)d * w->cap_alt + i] = hold(w, w->cell.s, w->cell.n);
 }

@@ -187,25 +187,30 @@ copy_line(uint8_t *o, const uint8_t *s, size_t n)
 	return o + n;
 }
 
-/* INFO without tags of ours. */
+/* INFO without tags of ours; *left: how many fields stay.  Empty ones are fields, too, so that nothing changes but ours. */
 static uint8_t *
-copy_others(const struct annot_work *w, uint8_t *o, const uint8_t *p, const uint8_t *end)
+copy_others(const struct annot_work *w, uint8_t *o, const uint8_t *p, const uint8_t *end, int *left)
 {
 	uint8_t *start = o;
 
+	*left = 0;
 	while (p < end) {
 		const uint8_t *semi = memchr(p, ';', (size_t)(end - p)), *stop = semi ? semi : end;
 		const uint8_t *eq = memchr(p, '=', (size_t)(stop - p));
 
 		if (!annot_ours(w->a, p, (size_t)((eq ? eq : stop) - p))) {
-			if (o > start)
+			if ((*left)++)
 				*o++ = ';';
 			memcpy(o, p, (size_t)(stop - p));
 			o += stop - p;
 		}
 		p = stop + 1;
 	}
-	return o - start == 1 && *start == '.' ? start : o;
+	if (o - start == 1 && *start == '.') {
+		*left = 0;
+		return start;
+	}
+	return o;
 }
 
 /* What stays of INFO; *semi = 1 when there is anything, so that a tag needs its semicolon. */
@@ -214,7 +219,6 @@ put_info(const struct annot_work *w, uint8_t *o, const uint8_t *p, const uint8_t
 {
 	const struct annot *a = w->a;
 	size_t n = (size_t)(end - p);
-	uint8_t *start = o;
 	int found = 0;
 
 	*semi = 0;
@@ -223,12 +227,13 @@ put_info(const struct annot_work *w, uint8_t *o, const uint8_t *p, const uint8_t
 	for (int i = 0; i < a->n_db && !found; i++)
 		found = maybe_there(p, n, a->db[i].prefix, a->db[i].n_prefix);
 	if (found) {
-		o = copy_others(w, o, p, end);
+		o = copy_others(w, o, p, end, &found);
+		*semi = found > 0;
 	} else {
 		memcpy(o, p, n);
 		o += n;
+		*semi = o[-1] != ';';
 	}
-	*semi = o > start && o[-1] != ';';
 	return o;
 }
 

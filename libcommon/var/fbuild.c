@@ -18,7 +18,8 @@ struct file {
 	struct source in;
 	struct sites_head head;
 	struct hts_head *hts;           /* BCF only */
-	struct strs late;               /* contigs that the header lacks */
+	struct strs late;               /* contigs that the header lacks, and their numbers there */
+	struct map late_number;
 	int *contig;                    /* [head.contig.n + late.n] their numbers in the feed, -1 = none yet */
 	int64_t records;
 	/* per worker */
@@ -35,14 +36,26 @@ struct file {
 
 /* --- contigs ----------------------------------------------------------------- */
 
-static int
-contig_number(struct feed *f, const char *name)
+/* A name's number in a list, where it is put if it is not there.  The map has copies of the names: those of the list move. */
+static int64_t
+number_in(struct strs *l, struct map *at, const char *name)
 {
-	for (int64_t i = f->contig.n; i-- > 0; )
-		if (strcmp(strs_get(&f->contig, i), name) == 0)
-			return (int)i;
-	strs_add(&f->contig, name, strlen(name));
-	return (int)f->contig.n - 1;
+	int64_t i = map_get(at, name);
+
+	if (i < 0) {
+		i = l->n;
+		strs_add(l, name, strlen(name));
+		map_put(at, mem_strdup(name), i);
+	}
+	return i;
+}
+
+static void
+forget(struct map *at)
+{
+	for (int64_t i = 0; i < at->cap; i++)
+		mem_free((void *)(uintptr_t)at->key[i]);
+	map_clear(at);
 }
 
 /* A length that a header gives: the same everywhere.  i: number of the contig among those known, -1 = not yet. */
@@ -54,7 +67,8 @@ note_length(struct fbuild *b, int64_t i, const char *name, int64_t length, const
 	if (i < 0) {
 		i = m->contig.n;
 		strs_add(&m->contig, name, strlen(name));
-		m->contig_length = mem_renew(m->contig_length, int64_t, i + 1);
+		if ((m->contig.n & i) == 0)             /* full: room doubles */
+			m->contig_length = mem_renew(m->contig_length, int64_t, 2 * m->contig.n);
 		m->contig_length[i] = -1;
 	}
 	if (length >= 0 && m->contig_length[i] >= 0 && length != m->contig_length[i])
@@ -102,7 +116,7 @@ number_of(struct file *w, int32_t c)
 	int64_t n = w->head.contig.n;
 
 	if (w->contig[c] < 0)
-		w->contig[c] = contig_number(w->feed, c < n ? strs_get(&w->head.contig, c) : strs_get(&w->late, c - n));
+		w->contig[c] = (int)number_in(&w->feed->contig, &w->feed->number, c < n ? strs_get(&w->head.contig, c) : strs_get(&w->late, c - n));
 	return w->contig[c];
 }
 
@@ -110,18 +124,15 @@ number_of(struct file *w, int32_t c)
 static int32_t
 settle_contig(struct file *w, const struct strs *extra, int32_t c)
 {
-	int64_t n = w->head.contig.n, i;
-	const char *name;
+	int64_t n = w->head.contig.n, have = w->late.n, i;
 
 	if (c < n)
 		return c;
-	name = strs_get(extra, c - n);
-	for (i = 0; i < w->late.n; i++)
-		if (strcmp(strs_get(&w->late, i), name) == 0)
-			return (int32_t)(n + i);
-	strs_add(&w->late, name, strlen(name));
-	w->contig = mem_renew(w->contig, int, n + w->late.n);
-	w->contig[n + i] = -1;
+	i = number_in(&w->late, &w->late_number, strs_get(extra, c - n));
+	if (i == have) {
+		w->contig = mem_renew(w->contig, int, n + w->late.n);
+		w->contig[n + i] = -1;
+	}
 	return (int32_t)(n + i);
 }
 
@@ -267,6 +278,7 @@ file_close(struct file *w)
 	mem_free(w->stats);
 	mem_free(w->contig);
 	strs_clear(&w->late);
+	forget(&w->late_number);
 	hts_head_free(w->hts);
 	sites_head_clear(&w->head);
 	source_close(&w->in);
@@ -402,7 +414,7 @@ pass(struct feed *f, char **path, int n_path, int64_t total, struct err *e)
 
 	f->b->numbered = &f->contig;
 	for (int64_t i = 0; f->b->order && i < f->b->order->n; i++)
-		strs_add(&f->contig, strs_get(f->b->order, i), strs_len(f->b->order, i));
+		number_in(&f->contig, &f->number, strs_get(f->b->order, i));
 	for (int i = 0; i < n_path && !e->code && !f->again; i++) {
 		struct file w = { .b = f->b, .feed = f, .in = { .fd = -1 } };
 
@@ -415,6 +427,7 @@ pass(struct feed *f, char **path, int n_path, int64_t total, struct err *e)
 	}
 	if (!f->again)
 		feed_end(f, e);
+	forget(&f->number);
 	order_contigs(f);
 	return e->code;
 }

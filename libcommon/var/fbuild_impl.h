@@ -47,6 +47,7 @@ struct run {
 struct feed {
 	struct fbuild *b;
 	struct strs contig;             /* names, by number */
+	struct map number;              /* the other way round, while a pass runs */
 	int collect;                    /* rows go to runs */
 	int again;                      /* the order is broken, and nobody can give back the rows so far */
 	int64_t room;                   /* bytes of collected rows in memory */

@@ -7,6 +7,21 @@
 
 #define MERGE_ROWS 1024
 
+/* What a database says that it came from makes up its rows. */
+static int
+counts_add_up(struct freq *f, int k, struct err *e)
+{
+	const struct vxg_meta *m = vxg_meta(f);
+	const int64_t n[] = { m->records, m->alleles, m->trimmed, m->moved, m->merged, m->differing, m->unsupported, m->overflowed };
+	int good = 1;
+
+	for (size_t i = 0; i < sizeof n / sizeof *n; i++)
+		good &= n[i] >= 0 && n[i] < (int64_t)1 << 48;
+	if (!good || m->alleles != vxg_rows(f) + m->merged + m->differing + m->unsupported)
+		return err_set(e, ERR_DATA, "database %d: damaged: its counts do not add up to its rows; build it again, or fetch it again", k + 1);
+	return 0;
+}
+
 static int
 agree(struct freq *a, struct freq *f, int k, struct err *e)
 {
@@ -25,46 +40,41 @@ agree(struct freq *a, struct freq *f, int k, struct err *e)
 	return 0;
 }
 
-static int64_t
-find_name(const struct strs *l, const char *s)
-{
-	for (int64_t i = l->n; i-- > 0; )
-		if (strcmp(strs_get(l, i), s) == 0)
-			return i;
-	return -1;
-}
-
 /* Contigs with rows by first appearance, then the others; map[k][c] = the number of contig c of database k. */
 static int
 number_contigs(struct feed *f, struct freq **db, int n, int **map, struct err *e)
 {
 	struct vxg_meta *m = &f->b->meta;
+	struct map number = {0};
 
 	for (int pass = 0; pass < 2; pass++)
-		for (int k = 0; k < n; k++)
-			for (int c = 0; c < db[k]->n_contig; c++) {
+		for (int k = 0; k < n && !e->code; k++)
+			for (int c = 0; c < db[k]->n_contig && !e->code; c++) {
 				const char *name = db[k]->contig[c];
 				int64_t at, length = db[k]->contig_length[c];
 
 				if ((db[k]->contig_rows && db[k]->contig_rows[c] == 0) != pass)
 					continue;
-				at = find_name(&m->contig, name);
+				at = map_get(&number, name);
 				if (at < 0) {
 					at = m->contig.n;
+					map_put(&number, name, at);
 					strs_add(&m->contig, name, strlen(name));
-					m->contig_length = mem_renew(m->contig_length, int64_t, at + 1);
+					if ((m->contig.n & at) == 0)    /* full: room doubles */
+						m->contig_length = mem_renew(m->contig_length, int64_t, 2 * m->contig.n);
 					m->contig_length[at] = length;
 				}
 				if (length >= 0 && m->contig_length[at] >= 0 && length != m->contig_length[at])
-					return err_set(e, ERR_USAGE, "contig %s has %lld bases in database %d, and %lld in another: these are different builds",
+					err_set(e, ERR_USAGE, "contig %s has %lld bases in database %d, and %lld in another: these are different builds",
 					    name, (long long)length, k + 1, (long long)m->contig_length[at]);
 				if (length >= 0)
 					m->contig_length[at] = length;
 				map[k][c] = (int)at;
 			}
+	map_clear(&number);
 	for (int64_t i = 0; i < m->contig.n; i++)
 		strs_add(&f->contig, strs_get(&m->contig, i), strs_len(&m->contig, i));
-	return 0;
+	return e->code;
 }
 
 static void
@@ -135,8 +145,9 @@ fbuild_merge(struct fbuild *b, struct freq **db, int n_db, struct err *e)
 
 	fbuild_clear(b);
 	b->numbered = &f.contig;
-	for (int k = 1; k < n_db && !e->code; k++)
-		agree(db[0], db[k], k, e);
+	for (int k = 0; k < n_db && !e->code; k++)
+		if (!counts_add_up(db[k], k, e) && k > 0)
+			agree(db[0], db[k], k, e);
 	for (int k = 0; k < n_db; k++)
 		map[k] = mem_new(int, db[k]->n_contig);
 	if (!e->code && !number_contigs(&f, db, n_db, map, e)) {

@@ -30,21 +30,3 @@ freq_build(const struct freq *f)
 {
 	return alias_build(list, f, f->n_contig);
 }
-
-enum freq_status
-freq_find(const struct freq *f, struct freq_cursor *k, int contig, int64_t pos, const char *ref, uint32_t n_ref, const char *alt,
-    uint32_t n_alt, struct freq_hit *hit, struct err *e)
-{
-	enum freq_status s = f->find(k, contig, pos, ref, n_ref, alt, n_alt, hit, e);
-	const char *text;
-	size_t n;
-	fval v;
-
-	if (s != FREQ_FOUND || f->cols->filter < 0 || e->code)
-		return s;
-	v = f->value(k, hit, f->cols->filter, e);
-	if (e->code || !fval_is_text(v))
-		return s;
-	text = f->text(k, f->cols->filter, v, &n, e);
-	return e->code || (n == 4 && memcmp(text, "PASS", 4) == 0) ? s : FREQ_FOUND_FILTERED;
-}

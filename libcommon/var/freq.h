@@ -38,7 +38,7 @@ struct freq {
 
 	struct freq_cursor *(*cursor)(struct freq *f, struct err *e);
 	void (*cursor_free)(struct freq_cursor *k);
-	/* FREQ_FOUND with *hit set (never FOUND_FILTERED: that is freq_find), FREQ_SITE_ONLY when only other alleles begin at pos, or
+	/* FREQ_FOUND with *hit set (never FOUND_FILTERED: the row's FILTER says that), FREQ_SITE_ONLY when only other alleles begin at pos, or
 	 * FREQ_ABSENT.  pos 1-based.  Never looks at more than it must.  With e set: damaged. */
 	enum freq_status (*find)(struct freq_cursor *k, int contig, int64_t pos, const char *ref, uint32_t n_ref, const char *alt,
 		uint32_t n_alt, struct freq_hit *hit, struct err *e);
@@ -52,7 +52,7 @@ struct freq {
 	int lasting;
 	void (*at)(struct freq_cursor *k, int contig, int64_t pos, freq_at_fn *fn, void *ctx, struct err *e);
 	void (*close)(struct freq *f);
-	/* May be NULL.  Told once a stretch of queries of one contig is coming (positions lo..hi, n of them in pos[]), so that it can
+	/* May be NULL.  Told once a stretch of queries of one contig is coming (their n positions, in any order), so that it can
 	 * fetch what they need; hits before it are void. */
 	int (*ahead)(struct freq_cursor *k, int contig, const int64_t *pos, int64_t n, struct err *e);
 };
@@ -62,8 +62,5 @@ struct freq {
 int freq_contig(const struct freq *f, const char *name, size_t n, int64_t length);
 /* 37 or 38 when the contigs' lengths are those of that human genome, else 0. */
 int freq_build(const struct freq *f);
-/* find, and FREQ_FOUND_FILTERED when there is a column FILTER and it is neither PASS nor missing. */
-enum freq_status freq_find(const struct freq *f, struct freq_cursor *k, int contig, int64_t pos, const char *ref, uint32_t n_ref,
-	const char *alt, uint32_t n_alt, struct freq_hit *hit, struct err *e);
 
 #endif

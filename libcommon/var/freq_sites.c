@@ -110,26 +110,30 @@ static void
 list_contigs(struct fsites *s)
 {
 	struct strs *c = &s->head.contig, have = {0};
-	int64_t n;
+	struct map at = {0};
+	int64_t n = c->n;
 
 	hts_lookup_names(s->index, &have);
+	map_of(&at, c);
+	s->head.contig_length = mem_renew(s->head.contig_length, int64_t, n + have.n);
+	s->rows = mem_new(int64_t, n + have.n);
 	for (int64_t i = 0; i < have.n; i++) {
-		int64_t before = c->n;
+		int64_t k = map_get(&at, strs_get(&have, i));
 
-		strs_add_new(c, strs_get(&have, i), strs_len(&have, i));
-		if (c->n > before) {
-			s->head.contig_length = mem_renew(s->head.contig_length, int64_t, c->n);
-			s->head.contig_length[before] = -1;
+		if (k < 0) {
+			k = n++;
+			s->head.contig_length[k] = -1;
 		}
+		s->rows[k] = 1;
 	}
-	n = c->n;
+	/* Only now: the map has no copies of the names. */
+	for (int64_t i = 0; i < have.n; i++)
+		if (map_get(&at, strs_get(&have, i)) < 0)
+			strs_add(c, strs_get(&have, i), strs_len(&have, i));
+	map_clear(&at);
 	s->name = mem_new(const char *, n);
-	s->rows = mem_new(int64_t, n);
-	for (int64_t i = 0; i < n; i++) {
+	for (int64_t i = 0; i < n; i++)
 		s->name[i] = strs_get(c, i);
-		for (int64_t k = 0; k < have.n; k++)
-			s->rows[i] |= strcmp(s->name[i], strs_get(&have, k)) == 0;
-	}
 	strs_clear(&have);
 	s->f.n_contig = (int)n;
 	s->f.contig = s->name;

@@ -76,7 +76,7 @@ fval_line_float(const char *s, size_t n)
 		1000000000000 };
 	const char *end = s + n, *p;
 	uint64_t t, tail, is_exp, minus, x, odd, before, first;
-	size_t k;
+	size_t k, more;
 	int64_t form;
 
 	if (n - 3 > 15)
@@ -95,8 +95,9 @@ fval_line_float(const char *s, size_t n)
 	if (k - 1 > 11)
 		return FVAL_ODD;
 	/* The last eight decimals; those before are zeros, else it is not usual. */
-	p = k > 8 ? end - 8 : s + 2;
-	before = (fval_load4(s + 2) ^ (FVAL_ZEROS >> 32)) << (32 - 8 * (size_t)(p - (s + 2))) & 0xffffffffu;
+	more = (k - 8) & (0 - (size_t)(k > 8));
+	p = s + 2 + more;
+	before = (fval_load4(s + 2) ^ (FVAL_ZEROS >> 32)) << (32 - 8 * more) & 0xffffffffu;
 	t = (fval_load8(p) ^ FVAL_ZEROS) << (64 - 8 * (size_t)(end - p));
 	first = (uint64_t)(uint8_t)(*s ^ '0');
 	if (fval_not_digits(t) | odd | before | (uint64_t)(first > 9) | (uint64_t)(s[1] != '.'))

@@ -129,6 +129,22 @@ unknown(const struct sites_head *h, const char *name, const char *tag, struct er
 	return e->code;
 }
 
+/* Names become the ends of INFO keys, beside those that vx-gnomad writes itself. */
+static int
+good_name(const char *name, const char *tag, struct err *e)
+{
+	static const char *const own[] = { "FILTER", "status", "query", "site" };
+
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (strcmp(own[i], name) == 0)
+			return err_set(e, ERR_USAGE, "a field cannot be called %s, which vx-gnomad writes itself; give another name: --field NAME=%s", name,
+			    tag);
+	for (const char *p = name; *p; p++)
+		if ((unsigned char)*p <= ' ' || strchr(";=,<>\"", *p))
+			return err_set(e, ERR_USAGE, "'%s' cannot be the name of an INFO field; give another one: --field 'NAME=%s'", name, tag);
+	return 0;
+}
+
 /* One name; must: an error when there is none. */
 static int
 take(const struct sites_head *h, const char *name, size_t n, const struct strs *over, int must, struct fcols *out, struct err *e)
@@ -141,9 +157,9 @@ take(const struct sites_head *h, const char *name, size_t n, const struct strs *
 		;
 	else if (given && !sites_info(h, tag))
 		unknown(h, copy, tag, e);
-	else if (tag)
+	else if (tag && !good_name(copy, tag, e))
 		add(h, out, copy, tag, 0);
-	else if (must)
+	else if (!tag && must)
 		unknown(h, copy, NULL, e);
 	mem_free(copy);
 	return e->code;

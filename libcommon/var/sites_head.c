@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "var/alias.h"
 #include "var/sites_impl.h"
 
 /* Value of KEY= in a line's <...>, before any quote: a copy, or NULL. */
@@ -67,17 +68,20 @@ description(const char *s, const char *end)
 	return mem_strndup(p, (size_t)(q - p));
 }
 
+/* seen: those that there are already, by ID.  Here and below room doubles where it is full. */
 static void
-add_info(struct sites_head *h, const char *s, const char *end)
+add_info(struct sites_head *h, struct map *seen, const char *s, const char *end)
 {
 	struct sites_info *i;
 	char *id = plain_value(s, end, "ID");
 
-	if (!id || sites_info(h, id)) {
+	if (!id || map_get(seen, id) >= 0) {
 		mem_free(id);
 		return;
 	}
-	h->info = mem_renew(h->info, struct sites_info, h->n_info + 1);
+	if ((h->n_info & (h->n_info - 1)) == 0)
+		h->info = mem_renew(h->info, struct sites_info, h->n_info ? 2 * (int64_t)h->n_info : 1);
+	map_put(seen, id, h->n_info);
 	i = &h->info[h->n_info++];
 	i->id = id;
 	i->number = plain_value(s, end, "Number");
@@ -103,7 +107,8 @@ add_contig(struct sites_head *h, const char *s, const char *end)
 			n = -1;
 	}
 	strs_add(&h->contig, id, strlen(id));
-	h->contig_length = mem_renew(h->contig_length, int64_t, h->contig.n);
+	if ((h->contig.n & (h->contig.n - 1)) == 0)
+		h->contig_length = mem_renew(h->contig_length, int64_t, 2 * h->contig.n);
 	h->contig_length[h->contig.n - 1] = n;
 out:
 	mem_free(id);
@@ -144,42 +149,14 @@ sites_info(const struct sites_head *h, const char *id)
 
 /* --- the build --------------------------------------------------------------- */
 
-/* Chromosomes 1 ... 22, X, Y. */
-static const int64_t length37[24] = {
-	249250621, 243199373, 198022430, 191154276, 180915260, 171115067, 159138663, 146364022, 141213431, 135534747, 135006516, 133851895,
-	115169878, 107349540, 102531392, 90354753, 81195210, 78077248, 59128983, 63025520, 48129895, 51304566, 155270560, 59373566
-};
-static const int64_t length38[24] = {
-	248956422, 242193529, 198295559, 190214555, 181538259, 170805979, 159345973, 145138636, 138394717, 133797422, 135086622, 133275309,
-	114364328, 107043718, 101991189, 90338345, 83257441, 80373285, 58617616, 64444167, 46709983, 50818468, 156040895, 57227415
-};
-
-static int
-chromosome(const char *s)
-{
-	char *stop;
-	long k;
-
-	if (strncmp(s, "chr", 3) == 0)
-		s += 3;
-	if (strcmp(s, "X") == 0 || strcmp(s, "Y") == 0)
-		return *s == 'X' ? 22 : 23;
-	k = strtol(s, &stop, 10);
-	return *s >= '1' && *s <= '9' && !*stop && k <= 22 ? (int)k - 1 : -1;
-}
-
 static const char *
-build_of_lengths(const struct sites_head *h)
+contig_of(const void *ctx, int i, size_t *n, int64_t *length)
 {
-	for (int64_t i = 0; i < h->contig.n; i++) {
-		int k = chromosome(strs_get(&h->contig, i));
+	const struct sites_head *h = ctx;
 
-		if (k >= 0 && h->contig_length[i] == length37[k])
-			return "GRCh37";
-		if (k >= 0 && h->contig_length[i] == length38[k])
-			return "GRCh38";
-	}
-	return NULL;
+	*n = strs_len(&h->contig, i);
+	*length = h->contig_length[i];
+	return strs_get(&h->contig, i);
 }
 
 /* A line of ##contig or ##reference that names an assembly. */
@@ -231,7 +208,9 @@ release(const struct sites_head *h)
 int
 sites_head_read(struct sites_head *h, const char *text, size_t n, struct err *e)
 {
-	const char *end = text + n, *build = NULL, *named = NULL;
+	const char *end = text + n, *named = NULL;
+	struct map seen = {0};
+	int build;
 
 	memset(h, 0, sizeof *h);
 	if (e->code)
@@ -240,7 +219,7 @@ sites_head_read(struct sites_head *h, const char *text, size_t n, struct err *e)
 		nl = memchr(p, '\n', (size_t)(end - p));
 		nl = nl ? nl : end;
 		if (nl - p > 8 && memcmp(p, "##INFO=<", 8) == 0)
-			add_info(h, p + 8, nl);
+			add_info(h, &seen, p + 8, nl);
 		if (nl - p > 10 && memcmp(p, "##contig=<", 10) == 0) {
 			add_contig(h, p + 10, nl);
 			named = named ? named : build_of_line(p, nl);
@@ -248,13 +227,15 @@ sites_head_read(struct sites_head *h, const char *text, size_t n, struct err *e)
 		if (nl - p > 12 && memcmp(p, "##reference=", 12) == 0)
 			named = build_of_line(p, nl) ? build_of_line(p, nl) : named;
 	}
+	map_clear(&seen);
 	single_contigs(h);
 	h->release = mem_strdup(release(h));
-	build = build_of_lengths(h);
-	build = build ? build : named;
-	if (!build && *h->release)
-		build = strncmp(h->release, "gnomAD v2", 9) == 0 ? "GRCh37" : "GRCh38";
-	h->build = mem_strdup(build ? build : "");
+	build = alias_build(contig_of, h, (int)h->contig.n);
+	if (build)
+		named = build == 37 ? "GRCh37" : "GRCh38";
+	else if (!named && *h->release)
+		named = strncmp(h->release, "gnomAD v2", 9) == 0 ? "GRCh37" : "GRCh38";
+	h->build = mem_strdup(named ? named : "");
 	return 0;
 }
 

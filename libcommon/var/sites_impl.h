@@ -19,31 +19,31 @@ int sites_fits(const struct sites_head *h, const struct fcols *cols, const char 
 
 /* --- the parser -------------------------------------------------------------- */
 
-#define FAST_KEY 48                     /* longer keys are compared by memcmp */
+#define KEY_WORD 32                     /* bytes of a key that are compared at once */
+#define KEY_MORE 0x10000u               /* not all of it is in the first 16 bytes, or it is bare */
 
 /* What becomes of a field where it is met. */
 enum sites_how {
+	SITES_PASS,                     /* nobody asked */
 	SITES_NOTE,                     /* it is noted where it stands */
-	SITES_INT, SITES_FLOAT          /* and, in a record of one ALT, read at once */
+	SITES_INT, SITES_FLOAT          /* in a record of one ALT it is read at once */
 };
 
-/* A key as it stands in a line: "AC=", or a flag's bare name.  This half is looked at for each field. */
+/* A key as it stands in a line: "AC=", or a flag's bare name. */
 struct sites_key {
-	char word[16];                  /* how it begins */
-	uint32_t mask;                  /* which of these bytes are its own, a bit each */
+	char word[KEY_WORD];            /* how it begins */
+	uint32_t mask;                  /* which of the first 16 bytes are its own, a bit each; KEY_MORE */
 	uint32_t n;
 	int col;                        /* -1: nobody asked */
 	int next[2];                    /* the keys that came behind it, the last one first */
-	uint16_t more;                  /* there is more to compare: it is bare (a flag's), or longer than word */
+	int link;                       /* of a key: where it is expected in a line, -1 = nowhere; of an expected one: its key */
 	uint16_t how;                   /* enum sites_how */
-	uint32_t unused[6];             /* 64 bytes: indexed by a shift */
+	uint16_t bare;                  /* a flag's */
 };
 
 struct sites_key_rest {
 	char *text;
-	int bare;
 	uint64_t hash;
-	uint64_t word[FAST_KEY / 8], last_mask;
 };
 
 /* Where a column's value stands in the record at hand. */
@@ -61,11 +61,14 @@ struct sites_parser {
 	int filter;
 	int whole;                      /* lists that do not fit are kept */
 
-	struct sites_key *key;                /* key[0] is the beginning of INFO */
+	struct sites_key *key;          /* key[0] is the beginning of INFO */
 	struct sites_key_rest *rest;
 	int n_key, cap_key;
 	int *slot;                      /* hash table of numbers of keys, 0 = free */
 	int n_slot;
+	struct sites_key *await;        /* [n_await + 1] keys as they are expected to follow each other; the last one is none */
+	int n_await, cap_await;
+	int64_t misses, patience;       /* fields that were not as expected, of late, and how many are borne */
 
 	struct sites_span *span;              /* [cols->n] */
 	uint32_t stamp;
@@ -97,9 +100,9 @@ struct sites_record {
 
 /* A key with its column (-1 = nobody asked), "" first of all; its number. */
 int sites_add_key(struct sites_parser *p, const char *s, size_t n, int col);
-/* Walks INFO and notes where values of columns stand.  at_once: usual numbers of columns that are not late go to val[].  0 when there was another
- * number: then all columns are to be read from where they stand. */
-int sites_read_info(struct sites_parser *p, const struct sites_record *r, int at_once, fval *val);
+/* Walks INFO and notes where values of columns stand.  val: not NULL for usual numbers of columns that are not late: they go there at once.  0 when that
+ * could not be: then INFO is to be walked again without. */
+int sites_read_info(struct sites_parser *p, const struct sites_record *r, fval *val);
 
 /* Bit i: p[i] is c.  64 bytes are read. */
 #ifdef __SSE2__

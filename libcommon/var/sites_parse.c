@@ -240,21 +240,35 @@ column(struct sites_parser *p, const struct sites_record *r, int c, int64_t alt,
 	return w->stamp == p->stamp ? value(p, r, c, alt, out, st, e) : FVAL_MISSING;
 }
 
+/* What was noted before holds no longer. */
+static inline void
+new_stamp(struct sites_parser *p)
+{
+	if (++p->stamp)
+		return;
+	memset(p->span, 0, (size_t)p->cols->n * sizeof *p->span);
+	p->stamp = 1;
+}
+
 /* Values of the last `rows` rows. */
 static int
 fill(struct sites_parser *p, const struct sites_record *r, int rows, struct frows *out, struct sites_stats *st, struct err *e)
 {
-	int n = p->cols->n, good;
+	int n = p->cols->n;
 
 	/* The common case: one ALT, plain numbers. */
-	good = sites_read_info(p, r, r->alts == 1, out->val + (out->n - 1) * n);
-	if (good && r->alts == 1) {
+	new_stamp(p);
+	if (r->alts == 1) {
 		fval *v = out->val + (out->n - 1) * n;
 
-		for (int i = 0; i < p->n_late; i++)
-			v[p->late[i]] = column(p, r, p->late[i], 0, out, st, e);
-		return e->code;
+		if (sites_read_info(p, r, v)) {
+			for (int i = 0; i < p->n_late; i++)
+				v[p->late[i]] = column(p, r, p->late[i], 0, out, st, e);
+			return e->code;
+		}
+		new_stamp(p);
 	}
+	sites_read_info(p, r, NULL);
 	for (int i = 0; i < rows && !e->code; i++) {
 		fval *v = out->val + (out->n - rows + i) * n;
 
@@ -385,10 +399,6 @@ parse(struct sites_parser *p, const char *line, const char *nl, int64_t seq, str
 	rows = add_rows(p, &r, out, st, e);
 	if (rows <= 0)
 		return e->code;
-	if (++p->stamp == 0) {
-		memset(p->span, 0, (size_t)p->cols->n * sizeof *p->span);
-		p->stamp = 1;
-	}
 	return fill(p, &r, rows, out, st, e);
 }
 
@@ -488,6 +498,7 @@ sites_parser(const struct sites_head *h, const struct fcols *cols, struct fasta 
 	}
 	str_clear(&t);
 	read_at_once(p);
+	p->misses = 1;
 	map_of(&p->contigs, &h->contig);
 	if (ref) {
 		p->fasta = ref;
@@ -514,6 +525,7 @@ sites_parser_free(struct sites_parser *p)
 	mem_free(p->key);
 	mem_free(p->rest);
 	mem_free(p->slot);
+	mem_free(p->await);
 	mem_free(p->span);
 	mem_free(p->same);
 	mem_free(p->late);

@@ -3,6 +3,9 @@
 
 #include <limits.h>
 
+#define SORT_FEW 24
+#define WINDOWS 4                       /* that are tried together */
+
 /* --- streams -------------------------------------------------------------------- */
 
 uint64_t
@@ -120,13 +123,23 @@ struct way {
 	int cost;                       /* bits */
 };
 
-/* Sorts by bytes of v - lo. */
+/* Sorts by bytes of v - lo; few by insertion. */
 static void
 sort_numbers(int64_t *v, int n, int64_t lo, int64_t hi)
 {
 	uint64_t a[VXBITS_MAX], b[VXBITS_MAX], *from = a, *to = b;
 	int bits = vxbits_of((uint64_t)hi - (uint64_t)lo);
 
+	if (n <= SORT_FEW) {
+		for (int i = 1, k; i < n; i++) {
+			int64_t x = v[i];
+
+			for (k = i; k > 0 && v[k - 1] > x; k--)
+				v[k] = v[k - 1];
+			v[k] = x;
+		}
+		return;
+	}
 	for (int i = 0; i < n; i++)
 		a[i] = (uint64_t)v[i] - (uint64_t)lo;
 	for (int s = 0; s < bits; s += 8) {
@@ -146,12 +159,54 @@ sort_numbers(int64_t *v, int n, int64_t lo, int64_t hi)
 		v[i] = (int64_t)(from[i] + (uint64_t)lo);
 }
 
+/* A window of some bits over sorted numbers, that holds most of them. */
+struct window {
+	uint64_t room;
+	int at, out;                    /* where it begins; numbers that are outside */
+};
+
+static inline struct window
+window(int w, int shift)
+{
+	return (struct window){ w > 0 ? (((uint64_t)1 << w) - 1) << shift : UINT64_MAX, 0, 0 };
+}
+
+/* It never gets smaller: it moves on where it does not hold s[i], and grows where it does. */
+static inline void
+window_on(struct window *y, const int64_t *s, int i)
+{
+	int out = (uint64_t)s[i] - (uint64_t)s[y->out] >= y->room;
+
+	y->at = out ? y->at : y->out;
+	y->out += out;
+}
+
+/* Windows of w, w - 1 ... bits.  Each step waits for the one before it,
+ * so that four windows together cost little more than one. */
+static void
+windows(const int64_t *s, int m, int w, int shift, struct window to[WINDOWS])
+{
+	struct window a = window(w, shift), b = window(w - 1, shift), c = window(w - 2, shift), d = window(w - 3, shift);
+
+	for (int i = 0; i < m; i++) {
+		window_on(&a, s, i);
+		window_on(&b, s, i);
+		window_on(&c, s, i);
+		window_on(&d, s, i);
+	}
+	to[0] = a;
+	to[1] = b;
+	to[2] = c;
+	to[3] = d;
+}
+
 /* The best window over sorted numbers. */
 static struct way
 best_window(const int64_t *s, int m)
 {
 	struct way best = { .base = m ? s[0] : 0, .lo = m ? s[0] : 0, .hi = m ? s[m - 1] : 0 };
 	uint64_t all = 0;
+	struct window y[WINDOWS];
 	int most;
 
 	if (m == 0)
@@ -164,26 +219,18 @@ best_window(const int64_t *s, int m)
 	best.w = most;
 	best.cost = m * most;
 	for (int w = most; w >= 1 && w >= best.w - 6; w--) {
-		uint64_t room = (((uint64_t)1 << w) - 1) << best.shift;
-		int most_in = 0, at = 0, n_exc, cost;
+		int k = (most - w) % WINDOWS, cost;
 
-		for (int i = 0, j = 0; i < m; i++) {
-			while ((uint64_t)s[i] - (uint64_t)s[j] >= room)
-				j++;
-			if (i - j + 1 > most_in) {
-				most_in = i - j + 1;
-				at = j;
-			}
-		}
-		n_exc = m - most_in;
-		cost = m * w + n_exc * best.w_exc + (n_exc ? 24 + (m - 1) / VXBITS_SAMPLE * 10 : 0);
+		if (k == 0)
+			windows(s, m, w, best.shift, y);
+		cost = m * w + y[k].out * best.w_exc + (y[k].out ? 24 + (m - 1) / VXBITS_SAMPLE * 10 : 0);
 		if (best.n_exc && cost > best.cost + best.cost / 8)
 			break;          /* narrower ones only get worse */
-		if (n_exc && cost < best.cost) {
+		if (y[k].out && cost < best.cost) {
 			best.cost = cost;
 			best.w = w;
-			best.base = s[at];
-			best.n_exc = n_exc;
+			best.base = s[y[k].at];
+			best.n_exc = y[k].out;
 		}
 	}
 	return best;
@@ -286,6 +333,16 @@ plan(const int64_t *v, int m, int64_t *sorted)
 	return best_window(sorted, m);
 }
 
+/* a / b, which is below 2^33, for 0 <= a < 2^63 and b > 0: the double is wrong by one at most, and so several times as fast as the division of
+ * such integers is. */
+static inline int64_t
+divide(int64_t a, int64_t b)
+{
+	int64_t q = (int64_t)((double)a / (double)b), rest = a - q * b;
+
+	return q - (rest < 0) + (rest >= b);
+}
+
 /* The share of the parent that predicts best: inside the intervals of most numbers. */
 static uint32_t
 ratio_of(const int64_t *v, const int64_t *parent, int n)
@@ -296,7 +353,7 @@ ratio_of(const int64_t *v, const int64_t *parent, int n)
 	for (int i = 0; i < n; i++) {
 		if (parent[i] < 1 || parent[i] > INT32_MAX || v[i] < 0 || v[i] > parent[i])
 			continue;
-		mid[m] = (int64_t)(((uint64_t)(v[i] | 1) << 31) / (uint64_t)parent[i]);
+		mid[m] = divide((int64_t)(v[i] | 1) << 31, parent[i]);
 		lo = mid[m] < lo ? mid[m] : lo;
 		hi = mid[m] > hi ? mid[m] : hi;
 		m++;
@@ -309,8 +366,8 @@ ratio_of(const int64_t *v, const int64_t *parent, int n)
 
 		if (p < 1 || p > INT32_MAX || v[i] < 0 || v[i] > p)
 			continue;
-		a = (int64_t)((((uint64_t)half << 32) + (uint64_t)p - 1) / (uint64_t)p);
-		b = (int64_t)(((uint64_t)(half + 1) << 32) / (uint64_t)p) - 1;
+		a = divide((half << 32) + p - 1, p);
+		b = divide((half + 1) << 32, p) - 1;
 		if (mid[m / 2] < a - (b - a) || mid[m / 2] > b + (b - a))
 			continue;       /* far off anyway */
 		if (a > to || b < from)
@@ -379,9 +436,17 @@ without_mode(const int64_t *v, int n, int64_t mode, const uint8_t *ones, int64_t
 {
 	int m = 0;
 
-	for (int i = 0; i < n; i++)
-		if (v[i] != mode && !(ones && ones[i]))
-			rest[m++] = v[i];
+	/* In no order that could be foreseen: no branch on it. */
+	if (ones)
+		for (int i = 0; i < n; i++) {
+			rest[m] = v[i];
+			m += (v[i] != mode) & !ones[i];
+		}
+	else
+		for (int i = 0; i < n; i++) {
+			rest[m] = v[i];
+			m += v[i] != mode;
+		}
 	return m;
 }
 
@@ -420,19 +485,31 @@ put_const(struct vxbits_out *o, const struct values *q, struct vxints_chosen *ch
 	return 1;
 }
 
+static int
+count_of(const int64_t *v, int n, int64_t x)
+{
+	int64_t count = 0;
+
+	for (int i = 0; i < n; i++)
+		count += v[i] == x;
+	return (int)count;
+}
+
 /* The number that is more than half of all, if there is one: by votes, then counted. */
 static int
 majority(const int64_t *v, int n, int64_t *mode)
 {
-	int votes = 0, count = 0;
+	int votes = 0, count = count_of(v, n, v[n / 2]);
 
+	/* Most often it stands in the middle, too. */
+	*mode = v[n / 2];
+	if (2 * count > n)
+		return count;
 	for (int i = 0; i < n; i++) {
-		if (votes == 0)
-			*mode = v[i];
+		*mode = votes ? *mode : v[i];
 		votes += v[i] == *mode ? 1 : -1;
 	}
-	for (int i = 0; i < n; i++)
-		count += v[i] == *mode;
+	count = count_of(v, n, *mode);
 	return 2 * count > n ? count : 0;
 }
 
@@ -460,8 +537,7 @@ put_values(struct vxbits_out *o, const struct values *q, const uint8_t *ones, st
 		if (ones && ones_hold(q->v, q->n, ones)) {
 			int zeros = 0, k = 0;
 
-			for (int i = 0; i < q->n; i++)
-				zeros += q->v[i] == 0;
+			zeros = count_of(q->v, q->n, 0);
 			for (int i = 0; i < q->n; i++)
 				k += q->v[i] == 1 && ones[i];
 			if (zeros && vxflags_cost(zeros, q->n) == 1 + (q->n + 7) / 8 && k > 2) {
@@ -500,35 +576,46 @@ put_values(struct vxbits_out *o, const struct values *q, const uint8_t *ones, st
 	put_codes(o, &y, flags & VXINTS_MODE ? rest : q->v, flags & VXINTS_MODE ? m : q->n);
 }
 
+/* n bytes from `at` on are gone. */
+static void
+take_out(struct str *t, size_t at, size_t n)
+{
+	if (n)
+		memmove(t->s + at, t->s + at + n, t->n - at - n);
+	t->n -= n;
+}
+
 void
 vxints_put(struct vxbits_out *o, const struct vxints_from *f, struct vxints_chosen *chosen)
 {
-	struct vxbits_out a = {0}, b = {0};
-	struct vxints_chosen ca = {0}, cb = {0};
-	struct values q = { .v = f->v, .n = f->n };
+	struct values q = { .v = f->v, .n = f->n }, rest = { .n = f->n, .rest = 1 };
+	size_t head = o->head.n, data = o->data.n, rest_head, rest_data;
+	struct vxints_chosen plain = {0};
 	int64_t left[VXBITS_MAX];
 
-	if (f->parent) {
-		struct values left_over = { .v = left, .n = f->n, .rest = 1, .ratio = ratio_of(f->v, f->parent, f->n) };
-
-		for (int i = 0; i < f->n; i++)
-			left[i] = f->v[i] - vxints_predict(f->parent[i], left_over.ratio);
-		put_values(&b, &left_over, NULL, &cb);
+	chosen->flags = chosen->dense = 0;
+	chosen->mode = 0;
+	if (!f->parent) {
+		put_values(o, &q, f->ones, chosen);
+		return;
 	}
+	rest.v = left;
+	rest.ratio = ratio_of(f->v, f->parent, f->n);
+	for (int i = 0; i < f->n; i++)
+		left[i] = f->v[i] - vxints_predict(f->parent[i], rest.ratio);
+	put_values(o, &rest, NULL, chosen);
 	/* Nothing is smaller than a constant. */
-	if (!(cb.flags & VXINTS_CONST))
-		put_values(&a, &q, f->ones, &ca);
-	if (b.head.n && (!a.head.n || b.head.n + b.data.n < a.head.n + a.data.n)) {
-		str_addn(&o->head, b.head.s, b.head.n);
-		str_addn(&o->data, b.data.s ? b.data.s : "", b.data.n);
-		*chosen = cb;
-	} else {
-		str_addn(&o->head, a.head.s, a.head.n);
-		str_addn(&o->data, a.data.s ? a.data.s : "", a.data.n);
-		*chosen = ca;
+	if (chosen->flags & VXINTS_CONST)
+		return;
+	rest_head = o->head.n - head;
+	rest_data = o->data.n - data;
+	put_values(o, &q, f->ones, &plain);
+	if (rest_head + rest_data < o->head.n - head - rest_head + o->data.n - data - rest_data) {
+		o->head.n = head + rest_head;
+		o->data.n = data + rest_data;
+		return;
 	}
-	str_clear(&a.head);
-	str_clear(&a.data);
-	str_clear(&b.head);
-	str_clear(&b.data);
+	take_out(&o->head, head, rest_head);
+	take_out(&o->data, data, rest_data);
+	*chosen = plain;
 }

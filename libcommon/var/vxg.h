@@ -52,7 +52,8 @@ int64_t vxg_memory(int n_col, int threads);     /* bytes that a writer takes */
 struct freq *vxg_open(const char *path, int64_t room, struct err *e);
 struct freq *vxg_open_fd(int fd, const char *name, int64_t room, struct err *e);
 /* Of a freq that vxg_open gave: */
-int64_t vxg_cursor_bytes(const struct freq *f);         /* memory that a cursor takes at most */
+/* What a cursor may keep of blocks taken apart, bytes (8 MB if nobody says); a little more with very many columns. */
+void vxg_cursor_room(struct freq *f, int64_t bytes);
 const struct vxg_meta *vxg_meta(const struct freq *f);
 int64_t vxg_rows(const struct freq *f);
 /* For vx-gnomad info, as TSV lines at the end of out: tier, name, rows, bytes; and bytes, column, bytes. */

@@ -2,6 +2,7 @@
 #include "var/vxg_impl.h"
 
 #include "base/mem.h"
+#include "os/deflate.h"
 
 /* The inner loops count bits: compiled with and without the instruction that does, chosen when the program starts, where
  * compiler and C library can. */
@@ -280,6 +281,37 @@ read_column(struct vxg_block *b, const struct vxg_shape *sh, int i, struct vxbit
 		c->off = a->a.at_mode;
 	}
 	return read_values(c, &b->more[i], in, flags, n, c->derive || c->where ? NULL : ones_of(b, cols));
+}
+
+int
+vxg_block_sum_keys(const uint8_t *p, size_t n)
+{
+	uint32_t to;
+
+	if (n < VXG_HEAD + VXG_PAD || vxg_u32(p) != n)
+		return 0;
+	to = vxg_u32(p + 28);
+	return to >= VXG_HEAD && to <= n - VXG_PAD && deflate_crc(0, p + 8, to - 8) == vxg_u32(p + 4);
+}
+
+int
+vxg_block_sum_rest(const uint8_t *p, size_t n)
+{
+	uint32_t from = vxg_u32(p + 28);
+
+	return deflate_crc(0, p + from, n - from) == vxg_u32(p + 32);
+}
+
+void
+vxg_block_seal(uint8_t *p, size_t n)
+{
+	uint32_t to = n < VXG_HEAD + VXG_PAD ? 0 : vxg_u32(p + 28);
+
+	if (to < VXG_HEAD || to > n - VXG_PAD)
+		return;
+	vxg_set32(p, (uint32_t)n);
+	vxg_set32(p + 32, deflate_crc(0, p + to, n - to));
+	vxg_set32(p + 4, deflate_crc(0, p + 8, to - 8));
 }
 
 void

@@ -15,6 +15,7 @@
 struct vxg {
 	struct freq f;                  /* first: what the caller holds */
 	int fd;
+	int64_t cursor_room;            /* 0 = as much as is good */
 	char *name;
 	uint64_t size;
 	const uint8_t *map;             /* NULL: read by pieces */
@@ -23,7 +24,7 @@ struct vxg {
 	uint8_t *sums;                  /* checksums of the pages */
 	int64_t n_page;
 	_Atomic uint8_t *page_ok;
-	_Atomic uint8_t *block_ok;      /* a bit for each block: by index, contigs and tiers one behind the other */
+	_Atomic uint8_t *block_ok;      /* two bits for each block, one for each of its checksums: by index, contigs and tiers one behind the other */
 	int64_t *block0;                /* [contigs * tiers] */
 	double **table;
 	const uint8_t **dict;           /* [n_col] dictionaries, once they were checked */

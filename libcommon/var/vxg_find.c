@@ -16,22 +16,21 @@
 static int
 slots(const struct vxg *x, int tier)
 {
-	int64_t each = (int64_t)x->d.cols.n * VXG_COL_BYTES + 512, n = tier ? CURSOR_BYTES / each : 64, k = 4;
+	int64_t each = (int64_t)x->d.cols.n * VXG_COL_BYTES + 512, room = x->cursor_room ? x->cursor_room : CURSOR_BYTES;
+	int64_t n = tier ? room / each : room / 8 / each, k = 4;
 
 	n = n > SLOTS_MOST ? SLOTS_MOST : n;
+	n = !tier && n > 64 ? 64 : n;
 	n = !x->map && n > 32 ? 32 : n;
 	while (2 * k <= n)
 		k *= 2;
 	return (int)k;
 }
 
-int64_t
-vxg_cursor_bytes(const struct freq *f)
+void
+vxg_cursor_room(struct freq *f, int64_t bytes)
 {
-	const struct vxg *x = (const struct vxg *)f;
-	int64_t each = (int64_t)x->d.cols.n * VXG_COL_BYTES + (int64_t)sizeof(struct slot) + (x->map ? 0 : 64 * VXG_ROWS);
-
-	return (slots(x, 0) + slots(x, 1)) * each + VXG_TIERS * (int64_t)x->d.cols.n * VXG_STRIDE * 8;
+	((struct vxg *)f)->cursor_room = bytes;
 }
 
 static struct freq_cursor *
@@ -100,7 +99,33 @@ vxg_block_bytes(struct vxg *x, const struct vxg_index *q, int64_t i, struct slot
 	return e->code ? NULL : s->own;
 }
 
-/* Block i of a contig's tier, checked and taken apart. */
+/* Whether a block's checksum (1: of its alleles, 2: of its columns) was right before; only where nobody can have changed it since. */
+static int
+seen(const struct vxg *x, int64_t id, int which)
+{
+	return x->map && atomic_load_explicit(&x->block_ok[id >> 2], memory_order_relaxed) >> 2 * (id & 3) & which;
+}
+
+static void
+saw(struct vxg *x, int64_t id, int which)
+{
+	if (!seen(x, id, which))
+		atomic_fetch_or_explicit(&x->block_ok[id >> 2], (uint8_t)(which << 2 * (id & 3)), memory_order_relaxed);
+}
+
+/* The columns of a block, checked and taken apart. */
+static int
+columns(struct vxg *x, struct vxg_block *b, int64_t id, struct err *e)
+{
+	if (b->opened)
+		return 0;
+	if (!seen(x, id, 2) && !vxg_block_sum_rest(b->p, b->length))
+		return vxg_broken(x, "a block's checksum", e);
+	saw(x, id, 2);
+	return vxg_block_columns(b, &x->shape, e);
+}
+
+/* Block i of a contig's tier, its alleles checked and taken apart. */
 static struct slot *
 block(struct freq_cursor *k, int contig, int tier, int64_t i, int64_t *id, struct err *e)
 {
@@ -121,13 +146,11 @@ block(struct freq_cursor *k, int contig, int tier, int64_t i, int64_t *id, struc
 	/* Its lines come at once, not one after the other as they are needed. */
 	for (size_t at_byte = 0; at_byte < n && at_byte < FETCH; at_byte += 64)
 		__builtin_prefetch(p + at_byte);
-	if (vxg_u32(p) != n || !(x->map && atomic_load_explicit(&x->block_ok[*id >> 3], memory_order_relaxed) >> (*id & 7) & 1)) {
-		if (vxg_u32(p) != n || deflate_crc(0, p + 8, n - 8) != vxg_u32(p + 4)) {
-			vxg_broken(x, "a block's checksum", e);
-			return NULL;
-		}
-		atomic_fetch_or_explicit(&x->block_ok[*id >> 3], (uint8_t)(1 << (*id & 7)), memory_order_relaxed);
+	if (!seen(x, *id, 1) && !vxg_block_sum_keys(p, n)) {
+		vxg_broken(x, "a block's checksum", e);
+		return NULL;
 	}
+	saw(x, *id, 1);
 	vxg_block_room(&s->b, x->d.cols.n);
 	if (vxg_block_read(&s->b, p, n, e))
 		return NULL;
@@ -146,7 +169,7 @@ locate(struct freq_cursor *k, int contig, int tier, uint32_t pos, uint64_t *next
 	struct vxg *x = k->x;
 	const struct vxg_index *q = &x->d.index[contig * VXG_TIERS + tier];
 	const uint8_t *p, *bucket;
-	int64_t lo, hi, b = pos >> q->shift;
+	int64_t lo, hi, b = (int64_t)((uint64_t)pos >> q->shift);
 	uint64_t at_bucket = q->at + (((uint64_t)q->n * 4 + 7) & ~(uint64_t)7) + (uint64_t)(q->n + 1) * 8;
 
 	*next = (uint64_t)1 << 32;
@@ -195,7 +218,7 @@ widen(struct freq_cursor *k, int tier, struct vxg_block *b, int64_t id, struct e
 	}
 	if (w->id == id)
 		return 1;
-	if (++k->asked[tier] < WIDE_AFTER || vxg_block_columns(b, &k->x->shape, e))
+	if (++k->asked[tier] < WIDE_AFTER || columns(k->x, b, id, e))
 		return 0;
 	if (!w->val)
 		w->val = mem_new(fval, (int64_t)k->x->d.cols.n * VXG_STRIDE);
@@ -367,7 +390,7 @@ values(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n,
 	const struct vxg_shape *sh = &k->x->shape;
 	uint32_t row = (uint32_t)hit->row;
 
-	if (!b->opened && vxg_block_columns(b, sh, e)) {
+	if (columns(k->x, b, k->found_id, e)) {
 		for (int i = 0; i < n; i++)
 			out[i * stride] = FVAL_MISSING;
 	} else if (k->wide[hit->part].id == k->found_id) {

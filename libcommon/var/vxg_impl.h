@@ -11,7 +11,7 @@
 
 #define VXG_ROWS VXBITS_MAX             /* rows of a full block */
 #define VXG_STRIDE (VXG_ROWS + 8)       /* from column to column in memory: no power of two, which caches dislike */
-#define VXG_HEAD 28                     /* bytes in front of a block's heads */
+#define VXG_HEAD 36                     /* bytes in front of a block's heads */
 #define VXG_PAD 8                       /* zeros behind its data */
 #define VXG_TIERS 2                     /* rare, common */
 #define VXG_TABLE 4096                  /* entries of a table of numerators, by AC */
@@ -143,6 +143,11 @@ struct vxg_block {
 	int64_t *bytes;                 /* NULL, or [n_col + 1]: what columns take, and at [n_col] alleles and all else, is added here */
 };
 
+/* The two checksums of a block's n bytes: of heads and alleles, so that a question that finds nothing reads no more, and of columns.
+ * vxg_block_seal sets them. */
+int vxg_block_sum_keys(const uint8_t *p, size_t n);
+int vxg_block_sum_rest(const uint8_t *p, size_t n);
+void vxg_block_seal(uint8_t *p, size_t n);
 /* Room for the columns of a block, unless it is there; to be freed by mem_free(b->col). */
 void vxg_block_room(struct vxg_block *b, int n_col);
 #define VXG_COL_BYTES ((int64_t)(sizeof(struct vxg_col) + sizeof(struct vxg_more)))

@@ -2,7 +2,6 @@
 #include "var/vxg_file.h"
 
 #include "base/mem.h"
-#include "os/deflate.h"
 #include "os/file.h"
 #include "os/par.h"
 
@@ -71,7 +70,7 @@ next_block(struct vxg_iter *t, int tier, struct err *e)
 	t->cap[tier] = s.cap;
 	if (!p)
 		return e->code;
-	if (vxg_u32(p) != n || deflate_crc(0, p + 8, n - 8) != vxg_u32(p + 4))
+	if (!vxg_block_sum_keys(p, n) || !vxg_block_sum_rest(p, n))
 		return vxg_broken(x, "a block's checksum", e);
 	vxg_block_room(&t->own[tier], x->d.cols.n);
 	if (vxg_block_read(&t->own[tier], p, n, e) || vxg_block_columns(&t->own[tier], &x->shape, e))
@@ -200,7 +199,7 @@ check_some(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 
 			if (!p || !pos0)
 				break;
-			if (vxg_u32(p) != n || deflate_crc(0, p + 8, n - 8) != vxg_u32(p + 4)) {
+			if (!vxg_block_sum_keys(p, n) || !vxg_block_sum_rest(p, n)) {
 				vxg_broken(x, "a block's checksum", e);
 				break;
 			}

@@ -171,7 +171,7 @@ fill_freq(struct vxg *x)
 			blocks += d->index[i * VXG_TIERS + t].n;
 		}
 	}
-	x->block_ok = mem_new(_Atomic uint8_t, blocks / 8 + 1);
+	x->block_ok = mem_new(_Atomic uint8_t, blocks / 4 + 1);
 	vxg_shape(&x->shape, &d->cols);
 	x->shape.table = x->table;
 	x->f = (struct freq){ .cols = &d->cols, .release = d->meta.release, .n_contig = (int)n, .contig = x->contig,

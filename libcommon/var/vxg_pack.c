@@ -301,18 +301,31 @@ static void
 pack_numbers(struct vxbits_out *o, int type, const fval *v, int n, const int64_t *parent, const uint8_t *ones, struct vxints_chosen *chosen)
 {
 	int64_t part[VXG_ROWS];
-	struct vxints_from f = { .v = part, .n = n, .parent = parent, .ones = ones };
+	struct vxints_from f = { .v = v, .n = n, .parent = parent, .ones = ones };
 
-	for (int i = 0; i < n; i++)
-		part[i] = type == FTYPE_FLOAT ? fval_form(v[i]) : v[i];
-	vxints_put(o, &f, chosen);
-	if (type != FTYPE_FLOAT)
+	if (type != FTYPE_FLOAT) {
+		vxints_put(o, &f, chosen);
 		return;
+	}
+	f.v = part;
+	for (int i = 0; i < n; i++)
+		part[i] = fval_form(v[i]);
+	vxints_put(o, &f, chosen);
 	for (int i = 0; i < n; i++)
 		part[i] = fval_digits(v[i]);
 	f.parent = NULL;
 	f.ones = NULL;
 	vxints_put(o, &f, chosen);
+}
+
+/* What other columns want to know of one without missing values and texts. */
+static void
+note_mode(struct done *d, int type, const struct vxints_chosen *chosen)
+{
+	if (type == FTYPE_FLOAT || (chosen->flags & (VXINTS_MODE | VXINTS_REST)) != VXINTS_MODE)
+		return;
+	d->zero_mode = chosen->mode == 0;
+	d->ones = chosen->mode == 1 && chosen->dense;
 }
 
 /* n values: what is missing, what is text, the rest.  head: where the column's first byte stands, whose flags are set. */
@@ -326,6 +339,15 @@ pack_values(struct vxg_rows *r, int type, const fval *v, const int64_t *parent, 
 	struct vxints_chosen chosen = {0};
 	int n_missing = 0, n_text = 0, k = 0, m = 0;
 
+	/* Missing and texts are the lowest numbers of all. */
+	for (int i = 0; i < n; i++)
+		n_missing += v[i] < FVAL_TEXT0 + FVAL_TEXT_MAX;
+	if (n && !n_missing) {
+		pack_numbers(o, type, v, n, parent, ones, &chosen);
+		note_mode(d, type, &chosen);
+		return;
+	}
+	n_missing = 0;
 	for (int i = 0; i < n; i++) {
 		missing[i] = v[i] == FVAL_MISSING;
 		n_missing += missing[i];
@@ -353,11 +375,7 @@ pack_values(struct vxg_rows *r, int type, const fval *v, const int64_t *parent, 
 		pack_texts(r, words, n_text);
 	}
 	if (m)
-		pack_numbers(o, type, number, m, parent ? from : NULL, all ? NULL : ones, &chosen);
-	if (!all && type != FTYPE_FLOAT && (chosen.flags & (VXINTS_MODE | VXINTS_REST)) == VXINTS_MODE) {
-		d->zero_mode = chosen.mode == 0;
-		d->ones = chosen.mode == 1 && chosen.dense;
-	}
+		pack_numbers(o, type, number, m, parent ? from : NULL, NULL, &chosen);
 }
 
 /* Rows that a quotient's rule does not give; *bad: how many of them have a numerator, a denominator and a value. */
@@ -458,9 +476,10 @@ put_derived(struct vxg_rows *r, int type, int c, struct done *d, size_t head)
 	o->head.s[head] = (char)d->derive;
 	str_addn(&o->head, rule, 2);
 	vxflags_put(o, off, r->n);
-	for (int i = 0; i < r->n; i++)
-		if (off[i])
-			rest[n++] = v[i];
+	for (int i = 0; i < r->n; i++) {
+		rest[n] = v[i];
+		n += off[i];
+	}
 	if (n)
 		pack_values(r, type, rest, NULL, NULL, n, head, &ignore);
 }
@@ -500,11 +519,12 @@ put_column(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_lear
 
 		d[c].where = 1;
 		o->head.s[head] |= 64;
-		for (int i = 0; i < r->n; i++)
-			if (a[i] != 0) {
-				from[n] = parent ? parent[i] : 0;
-				rest[n++] = v[i];
-			}
+		/* In no order that could be foreseen: no branch on it. */
+		for (int i = 0; i < r->n; i++) {
+			from[n] = (parent ? parent : v)[i];
+			rest[n] = v[i];
+			n += a[i] != 0;
+		}
 		pack_values(r, f->type, rest, parent ? from : NULL, NULL, n, head, &d[c]);
 		return;
 	}
@@ -539,11 +559,12 @@ vxg_pack(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_learn 
 {
 	struct done *d = mem_new(struct done, sh->cols->n);
 	uint8_t head[VXG_HEAD] = {0};
-	size_t n;
+	size_t n, keys;
 
 	r->out.head.n = r->out.data.n = r->bytes.n = 0;
 	decide(r, sh, learn, d);
 	pack_keys(r);
+	keys = r->out.data.n;
 	for (int k = 0; k < sh->cols->n; k++)
 		put_column(r, sh, learn, sh->order[k], d);
 	mem_free(d);
@@ -558,10 +579,11 @@ vxg_pack(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_learn 
 	head[18] = (uint8_t)r->tier;
 	vxg_set32(head + 20, r->number);
 	vxg_set32(head + 24, (uint32_t)r->out.head.n);
+	vxg_set32(head + 28, (uint32_t)(VXG_HEAD + r->out.head.n + keys));
 	str_addn(&r->bytes, head, VXG_HEAD);
 	str_addn(&r->bytes, r->out.head.s, r->out.head.n);
 	str_addn(&r->bytes, r->out.data.s ? r->out.data.s : "", r->out.data.n);
 	str_addn(&r->bytes, "\0\0\0\0\0\0\0\0", VXG_PAD);
-	vxg_set32((uint8_t *)r->bytes.s + 4, deflate_crc(0, r->bytes.s + 8, n - 8));
+	vxg_block_seal((uint8_t *)r->bytes.s, n);
 	return 0;
 }

@@ -16,6 +16,12 @@
 #define WAVE_BYTES (12 << 20)
 #define WAVE_MOST 128
 
+/* A text of 1 to 7 bytes as a number (short_word), 0 = none, and its number in a dictionary. */
+struct near {
+	uint64_t word;
+	int64_t number;
+};
+
 /* Texts of a column by number. */
 struct dict {
 	struct str text;
@@ -23,6 +29,7 @@ struct dict {
 	int64_t n, cap;
 	uint32_t *slot;                 /* number + 1, 0 = free */
 	int64_t n_slot;
+	struct near near[16];           /* by a hash of the word: the last short ones that were asked for */
 };
 
 struct list {
@@ -40,13 +47,14 @@ struct vxg_writer {
 	struct dict *dict;
 	struct vxg_rows **wave;         /* [n_wave_cap + VXG_TIERS]: full ones, then spare ones */
 	int n_wave, cap_wave;
+	int *word, n_word, *number, n_number;   /* columns of strings, and the others */
 	struct vxg_rows *cur[VXG_TIERS];
 	int contig;                     /* of the last row */
 	uint32_t pos;
 	struct str allele;
 	uint32_t n_ref;
 	struct list *list;              /* [contigs][VXG_TIERS] */
-	int n_contig;
+	int n_contig, cap_contig;
 	uint64_t at, temp_at;
 	struct str joined;
 };
@@ -109,6 +117,14 @@ vxg_create(int fd, const struct fcols *cols, struct par *par, struct err *e)
 	vxg_shape(&w->shape, &w->cols);
 	w->learn = mem_new(struct vxg_learn, cols->n);
 	w->dict = mem_new(struct dict, cols->n);
+	w->word = mem_new(int, cols->n);
+	w->number = mem_new(int, cols->n);
+	for (int c = 0; c < cols->n; c++) {
+		if (cols->c[c].type == FTYPE_STRING)
+			w->word[w->n_word++] = c;
+		else
+			w->number[w->n_number++] = c;
+	}
 	w->cap_wave = wave_of(cols->n);
 	w->wave = mem_new(struct vxg_rows *, w->cap_wave + VXG_TIERS);
 	memcpy(zero, vxg_magic, 8);
@@ -142,12 +158,34 @@ dict_grow(struct dict *d)
 	}
 }
 
+/* A text of 1 to 7 bytes and its length. */
+static inline uint64_t
+short_word(const char *s, size_t n)
+{
+	const uint8_t *p = (const uint8_t *)s;
+	uint64_t word;
+
+	if (n < 4)
+		word = p[0] | (uint32_t)p[n / 2] << 8 | (uint32_t)p[n - 1] << 16;
+	else
+		word = vxg_u32(p) | (uint64_t)vxg_u32(p + n - 4) >> 8 * (8 - n) << 32;
+	return word | (uint64_t)n << 56;
+}
+
 /* The number of a text; a new one while there is room, else -1. */
 static int64_t
 dict_number(struct dict *d, const char *s, size_t n)
 {
-	uint64_t h = rng_hash(s, n, 0);
+	uint64_t h, word = 0;
+	int near = 0;
 
+	if (n > 0 && n < 8) {
+		word = short_word(s, n);
+		near = (int)(word * 0x9e3779b97f4a7c15u >> 60);
+		if (d->near[near].word == word)
+			return d->near[near].number;
+	}
+	h = rng_hash(s, n, 0);
 	if (2 * d->n >= d->n_slot)
 		dict_grow(d);
 	for (;; h++) {
@@ -155,8 +193,11 @@ dict_number(struct dict *d, const char *s, size_t n)
 
 		if (!k)
 			break;
-		if (d->end[k - 1] - dict_start(d, k - 1) == n && memcmp(d->text.s + dict_start(d, k - 1), s, n) == 0)
+		if (d->end[k - 1] - dict_start(d, k - 1) == n && memcmp(d->text.s + dict_start(d, k - 1), s, n) == 0) {
+			if (word)
+				d->near[near] = (struct near){ word, k - 1 };
 			return k - 1;
+		}
 	}
 	if (d->n == VXG_DICT_N || d->text.n + n > VXG_DICT_BYTES)
 		return -1;
@@ -305,32 +346,31 @@ need_contig(struct vxg_writer *w, int contig)
 {
 	if (contig < w->n_contig)
 		return;
-	w->list = mem_renew(w->list, struct list, (int64_t)(contig + 1) * VXG_TIERS);
+	if (contig >= w->cap_contig) {
+		w->cap_contig = contig + contig / 2 + 8;
+		w->list = mem_renew(w->list, struct list, (int64_t)w->cap_contig * VXG_TIERS);
+	}
 	memset(w->list + (int64_t)w->n_contig * VXG_TIERS, 0, (size_t)(contig + 1 - w->n_contig) * VXG_TIERS * sizeof *w->list);
 	w->n_contig = contig + 1;
 }
 
-static void
-put_value(struct vxg_writer *w, struct vxg_rows *b, const struct frows *r, fval v, int col)
+/* A text's place in a block: its number in the dictionary, or text. */
+static fval
+put_text(struct vxg_writer *w, struct vxg_rows *b, const struct frows *r, fval v, int col)
 {
-	fval *to = &b->val[(size_t)col * VXG_STRIDE + (size_t)b->n];
 	const char *s;
 	size_t n;
 	int64_t k = -1;
 	uint32_t len;
 
-	*to = v;
-	if (v == FVAL_MISSING || !fval_is_text(v))
-		return;
 	s = frows_get(r, v, &n);
-	if (w->cols.c[col].type == FTYPE_STRING && (k = dict_number(&w->dict[col], s, n)) >= 0) {
-		*to = k;
-		return;
-	}
+	if (w->cols.c[col].type == FTYPE_STRING && (k = dict_number(&w->dict[col], s, n)) >= 0)
+		return k;
 	len = (uint32_t)n;
-	*to = fval_of_text((int64_t)b->text.n);
+	k = (int64_t)b->text.n;
 	str_addn(&b->text, &len, 4);
 	str_addn(&b->text, s, n);
+	return fval_of_text(k);
 }
 
 int
@@ -338,7 +378,9 @@ vxg_put(struct vxg_writer *w, const struct frows *r, int64_t i, struct err *e)
 {
 	const struct frow *q = &r->row[i];
 	const fval *v = r->val + i * r->n_col;
+	fval *to;
 	struct vxg_rows *b;
+	uint64_t least = UINT64_MAX;
 	int tier;
 
 	if (e->code || in_order(w, r, i, e))
@@ -362,8 +404,22 @@ vxg_put(struct vxg_writer *w, const struct frows *r, int64_t i, struct err *e)
 	b->n_alt[b->n] = q->n_alt;
 	b->allele[b->n] = b->text.n;
 	str_addn(&b->text, frows_ref(r, i), q->n_ref + q->n_alt);
-	for (int c = 0; c < w->cols.n; c++)
-		put_value(w, b, r, v[c], c);
+	to = b->val + b->n;
+	for (int k = 0; k < w->n_word; k++) {
+		int c = w->word[k];
+
+		to[(size_t)c * VXG_STRIDE] = fval_is_text(v[c]) ? put_text(w, b, r, v[c], c) : v[c];
+	}
+	for (int k = 0; k < w->n_number; k++) {
+		uint64_t ref = (uint64_t)v[w->number[k]] - (uint64_t)FVAL_TEXT0;
+
+		to[(size_t)w->number[k] * VXG_STRIDE] = v[w->number[k]];
+		least = ref < least ? ref : least;
+	}
+	/* One that is kept as text is rare. */
+	for (int c = 0; least < (uint64_t)FVAL_TEXT_MAX && c < w->cols.n; c++)
+		if (w->cols.c[c].type != FTYPE_STRING && fval_is_text(v[c]))
+			to[(size_t)c * VXG_STRIDE] = put_text(w, b, r, v[c], c);
 	b->n++;
 	return e->code;
 }
@@ -551,6 +607,8 @@ writer_free(struct vxg_writer *w)
 	mem_free(w->list);
 	mem_free(w->wave);
 	mem_free(w->dict);
+	mem_free(w->word);
+	mem_free(w->number);
 	mem_free(w->learn);
 	vxg_shape_clear(&w->shape);
 	fcols_clear(&w->cols);

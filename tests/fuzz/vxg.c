@@ -138,7 +138,7 @@ mend_inside(uint8_t *p, size_t n, uint64_t dir_at)
 
 				if (from >= VXG_PREAMBLE && to <= d.index_at && from + 8 <= to) {
 					vxg_set32(p + from, (uint32_t)(to - from));
-					vxg_set32(p + from + 4, deflate_crc(0, p + from + 8, to - from - 8));
+					vxg_block_seal(p + from, to - from);
 				}
 			}
 		}

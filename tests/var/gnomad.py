@@ -212,6 +212,10 @@ def encodings():
         ok(d[k] and f"Number={v}" in d[k][0], f"gnomad_{k}: Number={v}", d[k])
     once = gn("-d", "rich.vxg", "--no-version", data=query(*ask)).out
     ok(gn("-d", "rich.vxg", "--no-version", data=once).out == once, "running twice gives the same bytes")
+    for odd in ("A=1;", "A=1;;", ";A=1", ";", "A=1;;B", ""):
+        once = gn("-d", "rich.vxg", "--no-version", data=query("1:10 A C", info=odd))
+        ok(once.body and once.body[0].split("\t")[7].startswith(odd) and gn("-d", "rich.vxg", "--no-version", data=once.out).out == once.out,
+           f"also of the INFO '{odd}', which stays as it is", once.body)
     ok(gn("-d", "rich.vxg", data=gn("-d", "rich.vxg", data=query(*ask)).out).out.count(b"##vx-gnomadCommand=") == 1, "provenance is not repeated")
     r = gn("-d", "rich.vxg", data=query("1:11 A G", info="."))
     ok(r.body and r.body[0].endswith("\tgnomad_status=SITE_ONLY"), "an INFO of a point is replaced", r.body)
@@ -354,6 +358,11 @@ def formats():
     t = info_of(view("rich.bcf")[0])
     ok(t.get("gnomad_AC") == "1,2,0" and t.get("gnomad_flag") == "1,1,0" and t.get("gnomad_L") == "a%2Cb|c%2Cd,a%2Cb|c%2Cd,one" and
        t.get("gnomad_name") == "x,y,.", "every Number and Type in BCF", t)
+    index(vcf([("1", 7, ".", "A", "C", ".", "PASS", "AF=xyz;AC=abc"), ("1", 8, ".", "A", "C", ".", "PASS", "AF=1e-60;AC=1.5"),
+               ("1", 9, ".", "A", "C", ".", "PASS", "AF=+.5;AC=3.0")], DECL), "text.vxg")
+    gn("-d", "text.vxg", "-O", "b", "-o", "text.bcf", data=query("1:7 A C", "1:8 A C", "1:9 A C", head="##contig=<ID=1>\n"))
+    t = [[info_of(l).get("gnomad_" + k) for k in ("AF", "AC")] for l in view("text.bcf")]
+    ok(t == [[".", "."], ["0", "."], ["0.5", "3"]], "what is no number in the source is missing in BCF, not 0", t)
     ok(gn("-d", "v4.vxg", "q.bcf").out.count(b"gnomad_status") == want.count(b"gnomad_status"), "BCF to text")
     ok(view("o.bcf") == Run("", bt, "view", "--no-version", "-H", data=gn("-d", "v4.vxg", "-O", "u", "q.bcf").out).out.decode().split("\n")[:-1], "and to BCF without compression")
 

@@ -169,6 +169,28 @@ def duplicates():
     ok(s.get("overflowed") == 1, "and counted", s)
 
 
+def naming():
+    """Fields' names, and contigs by the thousand."""
+    decl = DECL + '##INFO=<ID=status,Number=1,Type=String,Description="x">\n##INFO=<ID=L,Number=.,Type=Integer,Description="x">\n'
+    text = vcf([("1", 10, ".", "A", "C", ".", "PASS", "AC=1;AN=10;status=s;L=1,2")], decl)
+    for bad in (["--fields", "status"], ["--field", "FILTER=AC"], ["--field", "query=AC"], ["--field", "a b=AC"], ["--field", "a;b=AC"]):
+        r = index(text, "bad.vxg", *bad, status=2)
+        ok(r.status == 2 and "--field" in r.err and not os.path.exists("bad.vxg"), "a name that no tag can have is refused while building: " + " ".join(bad), r.err)
+    index(text, "named.vxg", "--fields", "L,AC", "--field", "said=status")
+    t = info_of(gn("-d", "named.vxg", data=query("1:10 A C")).body[0])
+    ok(t.get("gnomad_said") == "s" and t.get("gnomad_status") == "FOUND", "and may have another", t)
+    ok(gn("-d", "named.vxg", "--max-af", "L=1", data=query("1:10 A C"), status=2).status == 2, "--max-af of a list: exit 2")
+    rows = [(f"ctg{i}", 10, ".", "A", "C", ".", "PASS", f"AC={i + 1};AN=9000") for i in range(3000)]
+    text = vcf(rows, DECL)
+    half = text.replace("#CHROM", "".join(f"##contig=<ID=ctg{i},length={i + 100}>\n" for i in range(1, 4000, 2)) + "#CHROM")
+    index(text, "bare.vxg")
+    index(half, "half.vxg")
+    for db in ("bare.vxg", "half.vxg"):
+        body = gn("-d", db, data=text).body
+        ok(len(body) == 3000 and all(f";gnomad_AC={i + 1};" in l for i, l in enumerate(body)), f"{db}: 3000 contigs", body[:1])
+        ok(cmd("merge", db, db, "-o", "both.vxg").status == 0 and gn("-d", "both.vxg", data=text).body == body, f"{db}: and merged")
+
+
 def verifying():
     r = cmd("info", "all.vxg")
     t = r.out.decode()
@@ -341,7 +363,7 @@ def filtering():
     f = vcf([("chr1", BODY[0].split("\t")[1], ".", BODY[0].split("\t")[3], BODY[0].split("\t")[4], ".", x, ".") for x in (".", "PASS", "q10", "q10;s5")])
     r = gn("-d", "all.vxg", "--max-af", "AC=-1", "--mark", "M", data=f)
     ok([l.split("\t")[6] for l in r.body] == ["M", "M", "q10;M", "q10;s5;M"], "other filters stay", [l.split("\t")[6] for l in r.body])
-    for bad in (["--max-af", "AF"], ["--max-af", "nope=1"], ["--max-af", "AF=x"], ["-i", "gnomad_AF <"], ["-i", "nope > 1"]):
+    for bad in (["--max-af", "AF"], ["--max-af", "nope=1"], ["--max-af", "AF=x"], ["--max-af", "AF=nan"], ["-i", "gnomad_AF <"], ["-i", "nope > 1"]):
         ok(gn("-d", "all.vxg", *bad, "multi.vcf", status=2).status == 2, "exit 2: " + " ".join(bad))
     gn("-d", "all.vxg", "--max-af", "AF=1e-4", "multi.vcf", "-o", "f.bcf", status=None)
     if os.path.exists("f.bcf") and shutil.which("bcftools"):
@@ -363,6 +385,8 @@ def without():
         same = a.body == b.body and len(a.body) > 0
         ok(same, f"--sites, {s}: the records that a database gives", [x for x in zip(a.body, b.body) if x[0] != x[1]][:1] or b.err)
         ok(a.out == b.out, f"--sites, {s}: the same bytes", [x for x in zip(a.head, b.head) if x[0] != x[1]][:2])
+        a, b = (gn(*o, "--no-version", "--explain", s + ".vcf") for o in (["-d", "def.vxg"], ["--sites", "idx.vcf.gz"]))
+        ok(a.out == b.out, f"--sites, {s}: the same explanations", [x for x in zip(a.body, b.body) if x[0] != x[1]][:1])
     a, b = (gn(*o, "--no-version", "-f", "ref.fa", "respelt.vcf") for o in (["-d", "def.vxg"], ["--sites", "idx.vcf.gz"]))
     ok(a.body == b.body, "--sites, respelt, left-aligned", [x for x in zip(a.body, b.body) if x[0] != x[1]][:1])
     r = gn("--sites", "idx.vcf.gz", BODY[3].split("\t")[0] + ":" + ":".join(BODY[3].split("\t")[i] for i in (1, 3, 4)))
@@ -397,7 +421,7 @@ def ends():
     ok(read(same).encode() == want, "the output may be the input")
 
 
-parts = [building, duplicates, verifying, builds, counting, single, filtering, without, ends]
+parts = [building, duplicates, naming, verifying, builds, counting, single, filtering, without, ends]
 for f in parts:
     if not ONLY or f.__name__ in ONLY:
         part(f)
