@@ -139,7 +139,7 @@ close_databases(struct annot *a)
 static const char *
 release_of(const struct freq *f)
 {
-	return *f->release ? f->release : "no release that is known";
+	return *f->release ? f->release : "release unknown";
 }
 
 /* A build is refused only when both sides are recognised and differ. */

@@ -364,8 +364,11 @@ split_line(struct sites_parser *p, struct sites_record *r, struct strs *extra, s
 	for (q = s; q < end && *q >= '0' && *q <= '9' && q - s < 10; q++)
 		pos = 10 * pos + (uint64_t)(*q - '0');
 	r->pos = (uint32_t)pos;
-	if (q == s || q == end || *q != '\t' || pos > INT32_MAX)
-		return malformed(p, r, "POS is no number of a position", e);
+	if (q == s || q == end || *q != '\t' || pos > INT32_MAX) {
+		int k = (int)(cell_end(s, end) - s);
+
+		return err_set(e, ERR_DATA, "%.*s: POS is no position: '%.*s'", p->contig.n < 41 ? (int)p->contig.n - 1 : 40, p->contig.s, k < 40 ? k : 40, s);
+	}
 	s = cell_end(q + 1, end);
 	r->ref = s < end ? s + 1 : end;
 	q = cell_end(r->ref, end);
@@ -414,8 +417,6 @@ sites_parse(struct sites_parser *p, const struct chunk *c, int64_t seq, struct f
 		nl = memchr(s, '\n', (size_t)(end - s));
 		if (!nl)
 			return err_set(e, ERR_DATA, "a line does not end");
-		if (nl == s || (nl == s + 1 && *s == '\r'))
-			continue;
 		parse(p, s, nl, seq++, out, extra, st, e);
 	}
 	return e->code;

@@ -36,6 +36,12 @@ static inline void vxg_set64(uint8_t *p, uint64_t v) { for (int i = 0; i < 8; i+
 /* 0..11: REF * 3 + which of the other three; then: */
 enum { VXG_DEL = 12, VXG_INS, VXG_LONG };       /* an anchor and up to 6 bases less, or more; all others */
 #define VXG_SHORT 6
+extern const char vxg_letters[4];       /* ACGT */
+static inline int
+vxg_base(char c)
+{
+	return c == 'A' ? 0 : c == 'C' ? 1 : c == 'G' ? 2 : 3;
+}
 /* The code of a minimal allele; DEL and INS: *stub, 15 bits: the anchor, and the bases behind a leading 1. */
 int vxg_allele_code(const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt, uint32_t *stub);
 /* Bases of code < VXG_LONG; returns lengths. */
@@ -91,6 +97,28 @@ struct vxg_rows {
 	struct vxbits_out out;          /* scratch */
 	struct str bytes;               /* the block, packed */
 };
+
+/* --- dictionaries of strings ----------------------------------------------------------- */
+
+/* A text of 1 to 7 bytes as a number (short_word), 0 = none, and its number in a dictionary. */
+struct vxg_near {
+	uint64_t word;
+	int64_t number;
+};
+
+/* Texts of a column by number. */
+struct vxg_dict {
+	struct str text;
+	uint32_t *end;                  /* [n] where each ends */
+	int64_t n, cap;
+	uint32_t *slot;                 /* number + 1, 0 = free */
+	int64_t n_slot;
+	struct vxg_near near[16];           /* by a hash of the word: the last short ones that were asked for */
+};
+
+/* The number of a text; a new one while there is room, else -1. */
+int64_t vxg_dict_number(struct vxg_dict *d, const char *s, size_t n);
+void vxg_dict_clear(struct vxg_dict *d);
 
 /* How columns are derived, found as rows go by. */
 struct vxg_learn {

@@ -165,12 +165,6 @@ vxg_learn(struct vxg_learn *learn, struct vxg_rows *r, const struct vxg_shape *s
 
 /* --- keys ------------------------------------------------------------------------------- */
 
-static int
-base_code(char c)
-{
-	return c == 'A' ? 0 : c == 'C' ? 1 : c == 'G' ? 2 : 3;
-}
-
 static void
 add_long(struct str *heap, const char *bases, uint32_t n_ref, uint32_t n_alt)
 {
@@ -180,7 +174,7 @@ add_long(struct str *heap, const char *bases, uint32_t n_ref, uint32_t n_alt)
 	vxbits_put_varint(heap, n_ref);
 	vxbits_put_varint(heap, n_alt);
 	for (uint32_t i = 0; i < n; i++) {
-		b |= (uint8_t)(base_code(bases[i]) << 2 * (i & 3));
+		b |= (uint8_t)(vxg_base(bases[i]) << 2 * (i & 3));
 		if ((i & 3) == 3 || i + 1 == n) {
 			str_addn(heap, &b, 1);
 			b = 0;

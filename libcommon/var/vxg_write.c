@@ -9,28 +9,11 @@
 #include <math.h>
 #include <unistd.h>
 #include "base/mem.h"
-#include "base/rng.h"
 #include "os/deflate.h"
 #include "os/file.h"
 
 #define WAVE_BYTES (12 << 20)
 #define WAVE_MOST 128
-
-/* A text of 1 to 7 bytes as a number (short_word), 0 = none, and its number in a dictionary. */
-struct near {
-	uint64_t word;
-	int64_t number;
-};
-
-/* Texts of a column by number. */
-struct dict {
-	struct str text;
-	uint32_t *end;                  /* [n] where each ends */
-	int64_t n, cap;
-	uint32_t *slot;                 /* number + 1, 0 = free */
-	int64_t n_slot;
-	struct near near[16];           /* by a hash of the word: the last short ones that were asked for */
-};
 
 struct list {
 	uint32_t *pos0;
@@ -44,7 +27,7 @@ struct vxg_writer {
 	struct vxg_shape shape;
 	struct par *par;
 	struct vxg_learn *learn;
-	struct dict *dict;
+	struct vxg_dict *dict;
 	struct vxg_rows **wave;         /* [n_wave_cap + VXG_TIERS]: full ones, then spare ones */
 	int n_wave, cap_wave;
 	int *word, n_word, *number, n_number;   /* columns of strings, and the others */
@@ -116,7 +99,7 @@ vxg_create(int fd, const struct fcols *cols, struct par *par, struct err *e)
 	fcols_copy(&w->cols, cols);
 	vxg_shape(&w->shape, &w->cols);
 	w->learn = mem_new(struct vxg_learn, cols->n);
-	w->dict = mem_new(struct dict, cols->n);
+	w->dict = mem_new(struct vxg_dict, cols->n);
 	w->word = mem_new(int, cols->n);
 	w->number = mem_new(int, cols->n);
 	for (int c = 0; c < cols->n; c++) {
@@ -131,84 +114,6 @@ vxg_create(int fd, const struct fcols *cols, struct par *par, struct err *e)
 	file_pwrite(fd, zero, sizeof zero, 0, e);
 	w->at = VXG_PREAMBLE;
 	return w;
-}
-
-/* --- dictionaries ------------------------------------------------------------------- */
-
-static uint32_t
-dict_start(const struct dict *d, int64_t i)
-{
-	return i ? d->end[i - 1] : 0;
-}
-
-static void
-dict_grow(struct dict *d)
-{
-	int64_t n = d->n_slot ? 2 * d->n_slot : 64;
-
-	mem_free(d->slot);
-	d->slot = mem_new(uint32_t, n);
-	d->n_slot = n;
-	for (int64_t i = 0; i < d->n; i++) {
-		uint64_t h = rng_hash(d->text.s + dict_start(d, i), d->end[i] - dict_start(d, i), 0);
-
-		while (d->slot[h & (uint64_t)(n - 1)])
-			h++;
-		d->slot[h & (uint64_t)(n - 1)] = (uint32_t)i + 1;
-	}
-}
-
-/* A text of 1 to 7 bytes and its length. */
-static inline uint64_t
-short_word(const char *s, size_t n)
-{
-	const uint8_t *p = (const uint8_t *)s;
-	uint64_t word;
-
-	if (n < 4)
-		word = p[0] | (uint32_t)p[n / 2] << 8 | (uint32_t)p[n - 1] << 16;
-	else
-		word = vxg_u32(p) | (uint64_t)vxg_u32(p + n - 4) >> 8 * (8 - n) << 32;
-	return word | (uint64_t)n << 56;
-}
-
-/* The number of a text; a new one while there is room, else -1. */
-static int64_t
-dict_number(struct dict *d, const char *s, size_t n)
-{
-	uint64_t h, word = 0;
-	int near = 0;
-
-	if (n > 0 && n < 8) {
-		word = short_word(s, n);
-		near = (int)(word * 0x9e3779b97f4a7c15u >> 60);
-		if (d->near[near].word == word)
-			return d->near[near].number;
-	}
-	h = rng_hash(s, n, 0);
-	if (2 * d->n >= d->n_slot)
-		dict_grow(d);
-	for (;; h++) {
-		uint32_t k = d->slot[h & (uint64_t)(d->n_slot - 1)];
-
-		if (!k)
-			break;
-		if (d->end[k - 1] - dict_start(d, k - 1) == n && memcmp(d->text.s + dict_start(d, k - 1), s, n) == 0) {
-			if (word)
-				d->near[near] = (struct near){ word, k - 1 };
-			return k - 1;
-		}
-	}
-	if (d->n == VXG_DICT_N || d->text.n + n > VXG_DICT_BYTES)
-		return -1;
-	if (d->n == d->cap) {
-		d->cap = 2 * d->cap + 64;
-		d->end = mem_renew(d->end, uint32_t, d->cap);
-	}
-	str_addn(&d->text, s, n);
-	d->end[d->n] = (uint32_t)d->text.n;
-	d->slot[h & (uint64_t)(d->n_slot - 1)] = (uint32_t)d->n + 1;
-	return d->n++;
 }
 
 /* --- blocks ----------------------------------------------------------------------------- */
@@ -364,7 +269,7 @@ put_text(struct vxg_writer *w, struct vxg_rows *b, const struct frows *r, fval v
 	uint32_t len;
 
 	s = frows_get(r, v, &n);
-	if (w->cols.c[col].type == FTYPE_STRING && (k = dict_number(&w->dict[col], s, n)) >= 0)
+	if (w->cols.c[col].type == FTYPE_STRING && (k = vxg_dict_number(&w->dict[col], s, n)) >= 0)
 		return k;
 	len = (uint32_t)n;
 	k = (int64_t)b->text.n;
@@ -506,7 +411,7 @@ put_tables(struct vxg_writer *w, struct vxg_dir *d, struct str *t)
 	d->dict = mem_new(__typeof__(*d->dict), w->cols.n);
 	d->table = mem_new(__typeof__(*d->table), w->cols.n);
 	for (int c = 0; c < w->cols.n; c++) {
-		const struct dict *q = &w->dict[c];
+		const struct vxg_dict *q = &w->dict[c];
 		const struct vxg_learn *l = &w->learn[c];
 
 		align(t);
@@ -590,9 +495,7 @@ static void
 writer_free(struct vxg_writer *w)
 {
 	for (int c = 0; c < w->cols.n; c++) {
-		str_clear(&w->dict[c].text);
-		mem_free(w->dict[c].end);
-		mem_free(w->dict[c].slot);
+		vxg_dict_clear(&w->dict[c]);
 		mem_free(w->learn[c].lo);
 		mem_free(w->learn[c].hi);
 	}

@@ -152,7 +152,7 @@ build_end(struct build_sink *s, struct err *e)
 	if (m->alleles != b->rows + m->merged + m->differing + m->unsupported)
 		return err_set(e, ERR_SYSTEM, "alleles are not all accounted for: this is a bug");
 	named(&b->named, m->differing, "stands there again with other values; the first are kept");
-	named(&b->unnamed, m->unsupported, "no allele of bases; left out");
+	named(&b->unnamed, m->unsupported, "no change of bases; left out");
 	if (b->misfit)
 		app_warn("%lld lists are not as long as there are ALTs, and are kept whole", (long long)b->misfit);
 	counts(s->a, b);
