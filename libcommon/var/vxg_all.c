@@ -39,19 +39,25 @@ codes_all(const struct vxints *x, int m, int64_t *restrict out)
 	uint32_t w = x->w, shift = x->shift, w_sub = x->w_sub, w_exc = x->w_exc, n_exc = x->n_exc, k = 0, bit = 0;
 	uint64_t mask = ((uint64_t)1 << w) - 1, base = (uint64_t)x->base, exc_base = (uint64_t)x->exc_base;
 
-	for (int i = 0; i < m; i++, bit += w)
-		out[i] = (int64_t)(base + ((vxbits_load(code + (bit >> 3)) >> (bit & 7) & mask) << shift));
+	if (!(x->flags & VXINTS_SUBS) && !n_exc) {
+		for (int i = 0; i < m; i++, bit += w)
+			out[i] = (int64_t)(base + ((vxbits_load(code + (bit >> 3)) >> (bit & 7) & mask) << shift));
+		return;
+	}
 	if (x->flags & VXINTS_SUBS)
-		for (int i = 0; i < m; i += VXBITS_SUB) {
-			uint64_t more = vxbits_get(sub, (uint32_t)i / VXBITS_SUB, w_sub) << shift;
+		for (int i = 0; i < m; i++)
+			out[i] = (int64_t)(base + (vxbits_get(sub, (uint32_t)i / VXBITS_SUB, w_sub) << shift));
+	else
+		for (int i = 0; i < m; i++)
+			out[i] = (int64_t)base;
+	for (int i = 0; i < m; i++, bit += w) {
+		uint64_t v = vxbits_load(code + (bit >> 3)) >> (bit & 7) & mask;
 
-			for (int j = i; j < m && j < i + VXBITS_SUB; j++)
-				out[j] = (int64_t)((uint64_t)out[j] + more);
-		}
-	bit = 0;
-	for (int i = 0; i < m && k < n_exc; i++, bit += w)
-		if ((vxbits_load(code + (bit >> 3)) >> (bit & 7) & mask) == mask)
+		if (v == mask && k < n_exc)
 			out[i] = (int64_t)(exc_base + vxbits_get(exc, k++, w_exc));
+		else
+			out[i] = (int64_t)((uint64_t)out[i] + (v << shift));
+	}
 }
 
 /* Codes to their places: the mode where its flag is set, 1 where `one` is, else the next code (code[n_code] may be read). */

@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include "var/vxg_impl.h"
 
-#define WIDE_AFTER 24
+#define WIDE_AFTER 8
 
 struct vxg {
 	struct freq f;                  /* first: what the caller holds */
