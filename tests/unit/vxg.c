@@ -278,8 +278,8 @@ test_damage(int fd, const char *what)
 	uint8_t *all = mem_raw(uint8_t, n);
 
 	file_pread(fd, all, (size_t)n, 0, &none);
-	/* all of a small one, else some 20,000, their places drawn */
-	for (int64_t i = 0; i < n; i += n < 20000 ? 1 : 1 + (int64_t)rnd((uint64_t)n / 10000)) {
+	/* all of a small one, else some 5,000, their places drawn */
+	for (int64_t i = 0; i < n; i += n < 5000 ? 1 : 1 + (int64_t)rnd((uint64_t)n / 2500)) {
 		struct err e = {0}, io = {0};
 		uint8_t b = (uint8_t)(all[i] ^ (1 << rnd(8)));
 		struct freq *f;
