@@ -224,7 +224,8 @@ test_find(struct freq *f, const struct frows *r, int random, const char *what)
 	struct freq_hit hit;
 	int found = 1, good = 1;
 
-	for (int64_t z = 0; z < r->n && good && found; z++) {
+	/* at random each question inflates texts anew: fewer of them */
+	for (int64_t z = 0; z < r->n && good && found; z += random ? 8 : 1) {
 		int64_t i = random ? (int64_t)rnd((uint64_t)r->n) : z;
 		const struct frow *q = &r->row[i];
 
