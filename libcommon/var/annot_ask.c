@@ -305,25 +305,6 @@ annot_start(struct annot_work *w, const struct chunk *c)
 	annot_room(w, n > w->most_out ? n : w->most_out);
 }
 
-void
-annot_swap(struct annot_work *w, struct chunk *c)
-{
-	uint8_t *mem = c->mem;
-	size_t cap = c->cap;
-
-	annot_room(w, CHUNK_PAD);
-	/* One huge line must not make all buffers huge. */
-	if (w->n_out > w->most_out && w->n_out < 16 * CHUNK_BYTES)
-		w->most_out = w->n_out + w->n_out / 8;
-	c->mem = c->data = w->out;
-	c->cap = w->cap_out;
-	c->n = w->n_out;
-	c->n_block = 0;
-	w->out = mem;
-	w->cap_out = cap;
-	w->n_out = 0;
-}
-
 struct line *
 annot_add_line(struct annot_work *w)
 {
@@ -346,8 +327,9 @@ annot_add_run(struct annot_work *w)
 
 /* --- records that go out ------------------------------------------------------ */
 
-struct seg *
-annot_begin(struct annot_work *w, struct chunk *c, const struct run *r, struct err *e)
+/* A run is written: those who answer are told, and it becomes a segment; NULL: nothing to be done. */
+static struct seg *
+begin(struct annot_work *w, struct chunk *c, const struct run *r, struct err *e)
 {
 	struct seg *g;
 
@@ -362,8 +344,9 @@ annot_begin(struct annot_work *w, struct chunk *c, const struct run *r, struct e
 	return g;
 }
 
-void
-annot_note(struct chunk *c, const struct line *l, size_t at)
+/* A record that goes out, at out's end. */
+static void
+note(struct chunk *c, const struct line *l, size_t at)
 {
 	struct rec *r = chunk_add_rec(c);
 
@@ -374,9 +357,63 @@ annot_note(struct chunk *c, const struct line *l, size_t at)
 	c->seg[c->n_seg - 1].hi = c->n_rec;
 }
 
-void
-annot_end(struct chunk *c)
+/* A segment of which no record stayed is none. */
+static void
+end(struct chunk *c)
 {
 	if (c->n_seg && c->seg[c->n_seg - 1].lo == c->seg[c->n_seg - 1].hi)
 		c->n_seg--;
+}
+
+static int
+write_run(struct annot_work *w, struct chunk *c, const struct run *r, annot_put *put, struct err *e)
+{
+	struct seg *g = begin(w, c, r, e);
+
+	for (int64_t i = r->line; g && i < r->end && !e->code; i++) {
+		const struct line *l = &w->line[i];
+		int keep = annot_look(w, l, e);
+
+		if (e->code)
+			break;
+		if (!keep && !w->a->mark) {
+			c->stats.dropped++;
+			continue;
+		}
+		note(c, l, w->n_out);
+		put(w, l, !keep, e);
+	}
+	if (g)
+		end(c);
+	return e->code;
+}
+
+/* The buffer that was built takes the place of the chunk's bytes. */
+static void
+swap(struct annot_work *w, struct chunk *c)
+{
+	uint8_t *mem = c->mem;
+	size_t cap = c->cap;
+
+	annot_room(w, CHUNK_PAD);
+	/* One huge line must not make all buffers huge. */
+	if (w->n_out > w->most_out && w->n_out < 16 * CHUNK_BYTES)
+		w->most_out = w->n_out + w->n_out / 8;
+	c->mem = c->data = w->out;
+	c->cap = w->cap_out;
+	c->n = w->n_out;
+	c->n_block = 0;
+	w->out = mem;
+	w->cap_out = cap;
+	w->n_out = 0;
+}
+
+int
+annot_write(struct annot_work *w, struct chunk *c, annot_put *put, struct err *e)
+{
+	for (int64_t i = 0; i < w->n_run && !e->code; i++)
+		write_run(w, c, &w->run[i], put, e);
+	if (!e->code)
+		swap(w, c);
+	return e->code;
 }

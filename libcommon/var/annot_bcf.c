@@ -383,29 +383,6 @@ put_record(struct annot_work *w, const struct line *l, int marked, struct err *e
 	return 0;
 }
 
-static int
-write_run(struct annot_work *w, struct chunk *c, const struct run *r, struct err *e)
-{
-	struct seg *g = annot_begin(w, c, r, e);
-
-	for (int64_t i = r->line; g && i < r->end && !e->code; i++) {
-		const struct line *l = &w->line[i];
-		int keep = annot_look(w, l, e);
-
-		if (e->code)
-			break;
-		if (!keep && !w->a->mark) {
-			c->stats.dropped++;
-			continue;
-		}
-		annot_note(c, l, w->n_out);
-		put_record(w, l, !keep, e);
-	}
-	if (g)
-		annot_end(c);
-	return e->code;
-}
-
 int
 annot_bcf(struct annot_work *w, struct chunk *c, struct err *e)
 {
@@ -413,9 +390,5 @@ annot_bcf(struct annot_work *w, struct chunk *c, struct err *e)
 		return e->code;
 	annot_start(w, c);
 	read_chunk(w, c, e);
-	for (int64_t i = 0; i < w->n_run && !e->code; i++)
-		write_run(w, c, &w->run[i], e);
-	if (!e->code)
-		annot_swap(w, c);
-	return e->code;
+	return annot_write(w, c, put_record, e);
 }

@@ -6,18 +6,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "var/annot_work.h"
-
-static int
-bad_line(const uint8_t *line, const uint8_t *end, const char *what, struct err *e)
-{
-	char head[44];
-	size_t n = 0;
-
-	for (const uint8_t *p = line; p < end && n < sizeof head - 1; p++)
-		head[n++] = *p < 32 || *p > 126 ? ' ' : (char)*p;
-	head[n] = 0;
-	return err_set(e, ERR_DATA, "not a VCF record (%s): '%s'", what, head);
-}
+#include "var/scan.h"
 
 /* The tab that ends a column which begins at p, on a line whose end is somewhere ahead; NULL when the line ends first.  Columns are a few
  * bytes, mostly. */
@@ -41,7 +30,7 @@ new_run(struct annot_work *w, const uint8_t *p, const uint8_t *stop, struct err 
 	if (!tab || tab == p || *p == '#') {
 		const uint8_t *end = memchr(p, '\n', (size_t)(stop - p));
 
-		bad_line(p, end ? end : stop, *p == '#' ? "a header line among records" : "no CHROM column", e);
+		scan_bad_line(p, end ? end : stop, *p == '#' ? "a header line among records" : "no CHROM column", e);
 		return NULL;
 	}
 	r = annot_add_run(w);
@@ -92,11 +81,11 @@ read_line(struct annot_work *w, struct chunk *c, const uint8_t *line, const uint
 	tab = filter ? column(filter + 1) : NULL;
 	if (!tab) {
 		end = memchr(line, '\n', (size_t)(stop - line));
-		bad_line(line, end ? end : stop, !ref ? "POS is no number" : "it ends before INFO", e);
+		scan_bad_line(line, end ? end : stop, !ref ? "POS is no number" : "it ends before INFO", e);
 		return NULL;
 	}
 	if (ref + 1 == alt || alt + 1 == qual) {
-		bad_line(line, tab, "REF or ALT is empty", e);
+		scan_bad_line(line, tab, "REF or ALT is empty", e);
 		return NULL;
 	}
 	end = memchr(tab + 1, '\n', (size_t)(stop - tab - 1));
@@ -424,8 +413,8 @@ room_for(struct annot_work *w, const struct line *l)
 	    3 * w->held_bytes + 160);
 }
 
-static void
-put_line(struct annot_work *w, const struct line *l, int marked)
+static int
+put_line(struct annot_work *w, const struct line *l, int marked, struct err *e)
 {
 	const uint8_t *base = w->base;
 	size_t head = (marked ? l->filter : l->info) - l->at;
@@ -455,28 +444,6 @@ put_line(struct annot_work *w, const struct line *l, int marked)
 	}
 	o = copy_line(o, base + l->info_end, l->end - l->info_end);
 	w->n_out = (size_t)(o - w->out);
-}
-
-static int
-write_run(struct annot_work *w, struct chunk *c, const struct run *r, struct err *e)
-{
-	struct seg *g = annot_begin(w, c, r, e);
-
-	for (int64_t i = r->line; g && i < r->end && !e->code; i++) {
-		const struct line *l = &w->line[i];
-		int keep = annot_look(w, l, e);
-
-		if (e->code)
-			break;
-		if (!keep && !w->a->mark) {
-			c->stats.dropped++;
-			continue;
-		}
-		annot_note(c, l, w->n_out);
-		put_line(w, l, !keep);
-	}
-	if (g)
-		annot_end(c);
 	return e->code;
 }
 
@@ -491,9 +458,5 @@ annot_text(struct annot_work *w, struct chunk *c, struct err *e)
 		return err_set(e, ERR_DATA, "a line that does not end");
 	annot_start(w, c);
 	read_chunk(w, c, e);
-	for (int64_t i = 0; i < w->n_run && !e->code; i++)
-		write_run(w, c, &w->run[i], e);
-	if (!e->code)
-		annot_swap(w, c);
-	return e->code;
+	return annot_write(w, c, put_line, e);
 }

@@ -134,15 +134,12 @@ static inline void annot_room(struct annot_work *w, size_t n)
 }
 struct line *annot_add_line(struct annot_work *w);
 struct run *annot_add_run(struct annot_work *w);
-/* A run is written: those who answer are told, and it becomes a segment (NULL: nothing to be done); each record that goes out at out's
- * end is noted; the end. */
-struct seg *annot_begin(struct annot_work *w, struct chunk *c, const struct run *r, struct err *e);
-void annot_note(struct chunk *c, const struct line *l, size_t at);
-void annot_end(struct chunk *c);
 /* A chunk begins: what it becomes is built from nothing. */
 void annot_start(struct annot_work *w, const struct chunk *c);
-/* The buffer that was built takes the place of the chunk's bytes. */
-void annot_swap(struct annot_work *w, struct chunk *c);
+/* Writes a record, with what was found, at out's end; marked: it does not pass, and FILTER says so. */
+typedef int annot_put(struct annot_work *w, const struct line *l, int marked, struct err *e);
+/* All runs that were read, record by record; what was built takes the place of the chunk's bytes. */
+int annot_write(struct annot_work *w, struct chunk *c, annot_put *put, struct err *e);
 /* Whether an INFO key is one of the tags; they are removed before new ones are written. */
 int annot_ours(const struct annot *a, const uint8_t *key, size_t n);
 

@@ -55,7 +55,5 @@ int fbuild_run(struct fbuild *b, char **path, int n_path, struct err *e);
 /* The same from databases: their rows merged. */
 int fbuild_merge(struct fbuild *b, struct freq **db, int n_db, struct err *e);
 void fbuild_clear(struct fbuild *b);
-/* Whether two rows have the same values in all columns that are not hidden: a database may do without hidden ones from which nothing derives. */
-int fbuild_same(const struct fcols *cols, const struct frows *a, int64_t i, const struct frows *b, int64_t j);
 
 #endif

@@ -32,37 +32,13 @@ drop_ref(struct feed *f, struct tab *t)
 }
 
 int
-fbuild_same(const struct fcols *cols, const struct frows *a, int64_t i, const struct frows *b, int64_t j)
-{
-	const fval *x = a->val + i * a->n_col, *y = b->val + j * b->n_col;
-
-	for (int k = 0; k < cols->n; k++) {
-		size_t n, m;
-		const char *s, *t;
-
-		if (cols->c[k].hidden)
-			continue;
-		if (!fval_is_text(x[k]) || !fval_is_text(y[k])) {
-			if (x[k] != y[k])
-				return 0;
-			continue;
-		}
-		s = frows_get(a, x[k], &n);
-		t = frows_get(b, y[k], &m);
-		if (n != m || memcmp(s, t, n))
-			return 0;
-	}
-	return 1;
-}
-
-int
 feed_equal(struct feed *f, const struct frows *a, int64_t i, const struct frows *b, int64_t j, struct err *e)
 {
 	struct fbuild *o = f->b;
 	const struct frow *w = &b->row[j];
 	struct str t = {0};
 
-	if (fbuild_same(&o->cols, a, i, b, j)) {
+	if (frows_same_values(&o->cols, a, i, b, j)) {
 		o->meta.merged++;
 		return 0;
 	}

@@ -225,7 +225,7 @@ frows_order(const struct frows *a, int64_t i, const struct frows *b, int64_t j)
 }
 
 int
-frows_same_values(const struct frows *a, int64_t i, const struct frows *b, int64_t j)
+frows_same_values(const struct fcols *visible, const struct frows *a, int64_t i, const struct frows *b, int64_t j)
 {
 	const fval *x = a->val + i * a->n_col, *y = b->val + j * b->n_col;
 
@@ -233,6 +233,8 @@ frows_same_values(const struct frows *a, int64_t i, const struct frows *b, int64
 		size_t n, m;
 		const char *s, *t;
 
+		if (visible && visible->c[k].hidden)
+			continue;
 		if (!fval_is_text(x[k]) || !fval_is_text(y[k])) {
 			if (x[k] != y[k])
 				return 0;

@@ -83,8 +83,9 @@ static inline const char *frows_alt(const struct frows *r, int64_t i) { return r
 void frows_copy(struct frows *to, const struct frows *from, int64_t i);
 /* Order of rows: contig, position, length of REF, length of ALT, REF, ALT (bytes).  Equal = the same allele. */
 int frows_order(const struct frows *a, int64_t i, const struct frows *b, int64_t j);
-/* Whether two rows have the same values (texts compared as text). */
-int frows_same_values(const struct frows *a, int64_t i, const struct frows *b, int64_t j);
+/* Whether two rows have the same values (texts compared as text); of all columns, or,
+ * visible being given, of those that are not hidden: a database may do without hidden ones from which nothing derives. */
+int frows_same_values(const struct fcols *visible, const struct frows *a, int64_t i, const struct frows *b, int64_t j);
 
 /* Trims alleles to their minimal form in place: *ref, *alt move, *n_ref, *n_alt shrink; returns bases cut at the front. */
 uint32_t frows_trim(const char **ref, uint32_t *n_ref, const char **alt, uint32_t *n_alt);

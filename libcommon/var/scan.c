@@ -123,3 +123,15 @@ scan_mismatch(struct scan *s, struct chunk_stats *st, const char *contig, size_t
 	if (st->n_named < 3)
 		memcpy(st->named[st->n_named++], line, sizeof line);
 }
+
+int
+scan_bad_line(const uint8_t *line, const uint8_t *end, const char *what, struct err *e)
+{
+	char head[44];
+	size_t n = 0;
+
+	for (const uint8_t *p = line; p < end && n < sizeof head - 1; p++)
+		head[n++] = *p < 32 || *p > 126 ? ' ' : (char)*p;
+	head[n] = 0;
+	return err_set(e, ERR_DATA, "not a VCF record (%s): '%s'", what, head);
+}

@@ -63,5 +63,7 @@ void scan_count(struct chunk_stats *st, enum norm_class k, int64_t shift);
 /* Names a record whose REF differs, the first three times; with check = stop, sets e. */
 void scan_mismatch(struct scan *s, struct chunk_stats *st, const char *contig, size_t n_contig, int64_t pos1,
 	struct allele ref, struct err *e);
+/* ERR_DATA: a text line is no record, with its beginning as far as it can be printed. */
+int scan_bad_line(const uint8_t *line, const uint8_t *end, const char *what, struct err *e);
 
 #endif

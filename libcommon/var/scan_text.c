@@ -19,18 +19,6 @@ struct cols {
 	int open;                       /* the line goes on in the next chunk */
 };
 
-static int
-bad_line(const uint8_t *line, const uint8_t *end, const char *what, struct err *e)
-{
-	char head[44];
-	size_t n = 0;
-
-	for (const uint8_t *p = line; p < end && n < sizeof head - 1; p++)
-		head[n++] = *p < 32 || *p > 126 ? ' ' : (char)*p;
-	head[n] = 0;
-	return err_set(e, ERR_DATA, "not a VCF record (%s): '%s'", what, head);
-}
-
 static const uint8_t *
 next_tab(const uint8_t *p, const uint8_t *end)
 {
@@ -48,24 +36,24 @@ read_cols(struct cols *c, struct err *e)
 	while ((unsigned)(*p - '0') < 10 && p - digits < 18)
 		v = 10 * v + (*p++ - '0');
 	if (*p != '\t' || p == digits)
-		return bad_line(c->line, c->end, "POS is no number", e);
+		return scan_bad_line(c->line, c->end, "POS is no number", e);
 	c->pos = v;
 	c->id = p + 1;
 	p = p[1] == '.' && p[2] == '\t' ? p + 2 : next_tab(p + 1, c->end);
 	if (!p)
-		return bad_line(c->line, c->end, "it ends before REF", e);
+		return scan_bad_line(c->line, c->end, "it ends before REF", e);
 	c->ref = p + 1;
 	/* Two bytes on may lie behind the line end. */
 	p = p[1] != '\t' && p[2] == '\t' ? p + 2 : next_tab(p + 1, c->end);
 	if (!p || p >= c->end)
-		return bad_line(c->line, c->end, "it ends before ALT", e);
+		return scan_bad_line(c->line, c->end, "it ends before ALT", e);
 	c->alt = p + 1;
 	p = p[1] != '\t' && p[2] == '\t' ? p + 2 : next_tab(p + 1, c->end);
 	if (!p)
-		return bad_line(c->line, c->end, "it ends before QUAL", e);
+		return scan_bad_line(c->line, c->end, "it ends before QUAL", e);
 	c->alt_end = p;
 	if (c->ref == c->alt - 1 || c->alt == c->alt_end || p >= c->end)
-		return bad_line(c->line, c->end, "REF or ALT is empty", e);
+		return scan_bad_line(c->line, c->end, "REF or ALT is empty", e);
 	return 0;
 }
 
@@ -262,7 +250,7 @@ split(struct scan *s, struct chunk *c, const struct cols *l, int64_t rec, int n,
 		two[0] = s->allele[0];
 		two[1] = s->allele[i];
 		if (two[1].n == 0)
-			return bad_line(l->line, l->end, "one ALT is empty", e);
+			return scan_bad_line(l->line, l->end, "one ALT is empty", e);
 		s->alt = i;
 		k = scan_class(s, l->pos - 1, two, 2, &c->stats, e);
 		ref = (const char *)two[0].s, n_ref = two[0].n;
@@ -341,7 +329,7 @@ new_seg(struct scan *s, struct chunk *c, struct cols *l, int64_t *region, struct
 
 	l->chrom_end = next_tab(l->line, l->end);
 	if (!l->chrom_end || l->chrom_end == l->line || *l->line == '#')
-		return bad_line(l->line, l->end, *l->line == '#' ? "a header line among records" : "no CHROM column", e);
+		return scan_bad_line(l->line, l->end, *l->line == '#' ? "a header line among records" : "no CHROM column", e);
 	g = chunk_add_seg(c);
 	g->name = (uint32_t)(l->line - c->data);
 	g->n_name = (uint32_t)(l->chrom_end - l->line);

@@ -59,12 +59,12 @@ rows(void)
 	ok(good, "order: contig, position, lengths, letters");
 	frows_text(&s, "something before", 16);
 	frows_copy(&s, &r, 0);
-	ok(frows_same_values(&r, 0, &s, 0) && frows_order(&r, 0, &s, 0) == 0, "a copy equals, text being elsewhere");
+	ok(frows_same_values(NULL, &r, 0, &s, 0) && frows_order(&r, 0, &s, 0) == 0, "a copy equals, text being elsewhere");
 	ok(memcmp(frows_get(&s, s.val[1], &k), "nfe", 3) == 0 && k == 3, "its text");
 	s.val[1] = frows_text(&s, "nfa", 3);
-	ok(!frows_same_values(&r, 0, &s, 0), "another text does not");
+	ok(!frows_same_values(NULL, &r, 0, &s, 0), "another text does not");
 	s.val[1] = FVAL_MISSING;
-	ok(!frows_same_values(&r, 0, &s, 0), "nor does a missing one");
+	ok(!frows_same_values(NULL, &r, 0, &s, 0), "nor does a missing one");
 	ok(memcmp(frows_alt(&r, 2), "AT", 2) == 0 && frows_ref(&r, 2)[0] == 'A', "alleles");
 	frows_reset(&r);
 	ok(r.n == 0 && frows_bytes(&r) > 0, "reset keeps memory");

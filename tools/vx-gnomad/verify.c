@@ -76,7 +76,7 @@ values(struct compare *c, const struct frows *r, int64_t i)
 
 	c->rows++;
 	c->values += c->visible;
-	if (fbuild_same(c->f->cols, r, i, &c->db, c->at))
+	if (frows_same_values(c->f->cols, r, i, &c->db, c->at))
 		return;
 	c->wrong++;
 	for (int k = 0; k < c->f->cols->n && n < 2; k++) {
