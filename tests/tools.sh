@@ -228,7 +228,8 @@ is "permuted cells: QC and size factors exactly" "$(sorted obs/size_factor c.out
 is "permuted cells: the same genes" "$(sorted var/highly_variable c.out | cksum)" "$(sorted var/highly_variable d.out | cksum)"
 near() { paste <(sorted "$1" c.out) <(sorted "$1" d.out) | awk -v t="$2" -F '\t' '{ n = NF / 2; for (i = 2; i <= n; i++) { d = $i - $(i + n); if (d < 0) d = -d; s = $i < 0 ? -$i : $i; if (d > t * (s > 1 ? s : 1)) bad++ } } END { print bad + 0 }'; }
 is "permuted cells: statistics to 1e-9" "0 0" "$(near var/mean 1e-9) $(near var/residual_variances 1e-9)"
-is "permuted cells: PCA to 1e-6" 0 "$(near obsm/X_pca 1e-6)"
+# other cells meet in the tiles that are summed as floats
+is "permuted cells: PCA to 1e-5" 0 "$(near obsm/X_pca 1e-5)"
 is "permuted cells: neighbours as sets" "$(sorted obsp/distances c.out | cut -f 1,2 | cksum)" "$(sorted obsp/distances d.out | cut -f 1,2 | cksum)"
 # --- score ----------------------------------------------------------------------------
 ovx-simulate -q --cells 500 -o cc.ovx

@@ -101,12 +101,71 @@ put_fit(struct app *a, const struct pca *f, const int32_t *gene, const char *fro
 	mem_free(mean);
 }
 
+/* X by the stream's own columns: frequent genes first, rising within a row.  order gives the user's column of each. */
+struct stored {
+	struct rows r;
+	int32_t *order;         /* [n_var] */
+	struct layer l;         /* the layer with mean and std in that order, which are ours */
+};
+
+static double *
+reorder(const double *x, const int32_t *order, int64_t n)
+{
+	double *to = x ? mem_new(double, n) : NULL;
+
+	for (int64_t i = 0; x && i < n; i++)
+		to[i] = x[order[i]];
+	return to;
+}
+
 static int
-fit(struct app *a, struct pick_layer *l, struct rows *r, struct err *e)
+stored_open(struct app *a, const struct layer *l, struct stored *s, struct err *e)
+{
+	int64_t n = a->set.axis[AXIS_VAR].n;
+
+	memset(s, 0, sizeof *s);
+	if (set_rows_stored(&a->set, "X", &s->r, &s->order, e))
+		return e->code;
+	s->l = *l;
+	s->l.mean = reorder(l->mean, s->order, n);
+	s->l.std = reorder(l->std, s->order, n);
+	return 0;
+}
+
+static void
+stored_close(struct stored *s)
+{
+	mem_free((double *)s->l.mean);
+	mem_free((double *)s->l.std);
+	mem_free(s->order);
+	if (s->r.self)
+		set_rows_clear(&s->r);
+}
+
+/* The n genes (user's columns) by the stream's order: user gets their user's columns, the result the stream's. */
+static int32_t *
+by_frequency(const struct stored *s, int64_t n_var, int32_t *user, int64_t n)
+{
+	int32_t *to = mem_new(int32_t, n), *old = mem_new(int32_t, n_var);
+	int64_t at = 0;
+
+	for (int64_t i = 0; i < n; i++)
+		old[user[i]] = 1;
+	for (int64_t i = 0; i < n_var; i++)
+		if (old[s->order[i]]) {
+			to[at] = (int32_t)i;
+			user[at++] = s->order[i];
+		}
+	mem_free(old);
+	return to;
+}
+
+static int
+fit(struct app *a, struct pick_layer *l, struct stored *s, struct err *e)
 {
 	int64_t n = a->set.axis[AXIS_OBS].n, g;
-	int32_t *gene = choose(a, &g, e);
-	struct pca_opt po = { &l->l, gene, g, (int)o.k, o.whiten };
+	int32_t *gene = choose(a, &g, e), *at = by_frequency(s, a->set.axis[AXIS_VAR].n, gene, g);
+	struct pca_opt po = { &s->l, at, g, (int)o.k, o.whiten };
 	struct pca f = {0};
 	float *x;
 	char from[500];
@@ -114,10 +173,10 @@ fit(struct app *a, struct pick_layer *l, struct rows *r, struct err *e)
 
 	snprintf(from, sizeof from, "X,%.300s,var/highly_variable", l->from);
 	app_phase("covariance", n);
-	if (!e->code && pca_fit(r, &po, &f, a->par, e) == 0) {
+	if (!e->code && pca_fit(&s->r, &po, &f, a->par, e) == 0) {
 		x = mem_raw(float, n * o.k);
 		app_phase("scores", n);
-		pca_project(r, &po, &f, x, e);
+		pca_project(&s->r, &po, &f, x, e);
 		set_put_dense(&a->set, "obsm/X_pca", DT_F32, x, n, o.k, from, e);
 		put_fit(a, &f, gene, from, e);
 		mem_free(x);
@@ -130,6 +189,7 @@ fit(struct app *a, struct pick_layer *l, struct rows *r, struct err *e)
 	}
 	pca_clear(&f);
 	mem_free(gene);
+	mem_free(at);
 	return e->code;
 }
 
@@ -197,13 +257,13 @@ absent(const struct earlier *f, const struct layer *l, double *shift)
 }
 
 static int
-project(struct app *a, struct pick_layer *l, struct rows *r, struct err *e)
+project(struct app *a, struct pick_layer *l, struct stored *s, struct err *e)
 {
 	struct earlier f = {0};
 	int64_t n = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, g = 0;
 	struct pca p = {0};
 	struct pca_opt po = {0};
-	int32_t *gene = mem_new(int32_t, n_var);
+	int32_t *gene = mem_new(int32_t, n_var), *place = mem_new(int32_t, n_var);
 	double *mean = mem_new(double, n_var), *sd = mem_new(double, n_var), *shift;
 	struct layer here;
 	float *x;
@@ -212,15 +272,17 @@ project(struct app *a, struct pick_layer *l, struct rows *r, struct err *e)
 		p.loading = mem_new(double, f.n_var * f.k);
 		p.mean = mem_new(double, f.n_var);
 		shift = mem_new(double, f.k);
-		for (int64_t i = 0; i < n_var; i++)
+		for (int64_t i = 0; i < n_var; i++) {
 			sd[i] = 1;
+			place[s->order[i]] = (int32_t)i;
+		}
 		for (int64_t i = 0; i < f.n_var; i++) {
 			if (isnan(f.centre[i]) || f.at[i] < 0)
 				continue;
-			gene[g] = f.at[i];
+			gene[g] = place[f.at[i]];
 			if (f.mean) {
-				mean[f.at[i]] = f.mean[i];
-				sd[f.at[i]] = f.std[i];
+				mean[gene[g]] = f.mean[i];
+				sd[gene[g]] = f.std[i];
 			}
 			p.mean[g] = f.centre[i];
 			memcpy(p.loading + g * f.k, f.pcs + i * f.k, (size_t)f.k * sizeof *p.loading);
@@ -233,7 +295,7 @@ project(struct app *a, struct pick_layer *l, struct rows *r, struct err *e)
 		p.k = (int)f.k;
 		absent(&f, &here, shift);
 		x = mem_raw(float, n * f.k);
-		pca_project(r, &po, &p, x, e);
+		pca_project(&s->r, &po, &p, x, e);
 		for (int64_t i = 0; i < n && !e->code; i++)
 			for (int64_t k = 0; k < f.k; k++)
 				x[i * f.k + k] += (float)shift[k];
@@ -245,6 +307,7 @@ project(struct app *a, struct pick_layer *l, struct rows *r, struct err *e)
 		mem_free(p.mean);
 	}
 	mem_free(gene);
+	mem_free(place);
 	mem_free(mean);
 	mem_free(sd);
 	mem_free(f.pcs);
@@ -260,20 +323,20 @@ static int
 run(struct app *a, struct err *e)
 {
 	struct pick_layer l = {0};
-	struct rows r = {0};
+	struct stored s = {0};
 	/* A projection takes means and deviations from the fit, and normalises here. */
 	const char *layer = o.project && strcmp(o.layer, "scaled") == 0 ? "lognorm" : o.layer;
 	char path[300];
 
 	snprintf(path, sizeof path, "layers/%.200s", layer);
 	app_reads(a, path);
-	if (pick_layer(a, layer, &l, e) == 0 && set_rows(&a->set, "X", &r, e) == 0) {
+	if (pick_layer(a, layer, &l, e) == 0 && stored_open(a, &l.l, &s, e) == 0) {
 		if (o.project)
-			project(a, &l, &r, e);
+			project(a, &l, &s, e);
 		else
-			fit(a, &l, &r, e);
+			fit(a, &l, &s, e);
 	}
-	set_rows_clear(&r);
+	stored_close(&s);
 	pick_layer_clear(&l);
 	return e->code;
 }

@@ -83,7 +83,8 @@ dense(const struct data *d)
 	return z;
 }
 
-/* Variances and scores of the centred z by eigenvectors of its covariance. */
+/* Variances and scores of the centred z by eigenvectors of its covariance, all in double: what is allowed for is one
+ * rounding of z to float, and sums of float products within four blocks. */
 static void
 check(const struct data *d, const struct pca *f, const float *scores, const char *what)
 {
@@ -128,10 +129,10 @@ check(const struct data *d, const struct pca *f, const float *scores, const char
 			rest = fmax(rest, fabs(s - (double)scores[i * K + k]) / sqrt(val[k]));
 		}
 	}
-	ok(off < 1e-11, "%s: variances (%.1e)", what, off);
+	ok(off < 1e-6, "%s: variances (%.1e)", what, off);
 	ok(orth < 1e-12, "%s: loadings are orthonormal (%.1e)", what, orth);
-	ok(rest < 1e-5, "%s: scores, signs included (%.1e)", what, rest);
-	ok(shift < 1e-12 && is_near(f->total, total, 1e-11), "%s: means after the clip, total variance", what);
+	ok(rest < 1e-4, "%s: scores, signs included (%.1e)", what, rest);
+	ok(shift < 1e-7 && is_near(f->total, total, 1e-6), "%s: means after the clip (%.1e), total variance (%.1e)", what, shift, fabs(f->total / total - 1));
 	mem_free(z);
 	mem_free(c);
 	mem_free(val);
