@@ -88,6 +88,7 @@ cflags_blas = $(BLAS_CFLAGS)
 cflags_h5 = $(HDF5_CFLAGS)
 cflags_h5_lib = $(HDF5_CFLAGS)
 cflags_h5_read = $(HDF5_CFLAGS)
+cflags_h5_run = $(HDF5_CFLAGS)
 cflags_h5_write = $(HDF5_CFLAGS)
 
 # Changes only when the flags do, so that everything is remade then.

@@ -19,6 +19,7 @@ struct h5_matrix {
 	int64_t n_row, n_col;
 	int dtype;              /* DT_F32 or DT_F64, whichever holds the values */
 	struct h5_data data, indices, indptr;
+	struct par *par;        /* threads that unpack, or NULL */
 	char name[H5_NAME];
 };
 

@@ -34,6 +34,8 @@
 		char *b, size_t n, hid_t access), (g, name, by, order, i, b, n, access)) \
 	X(ssize_t, -1, Iget_name, (hid_t id, char *b, size_t n), (id, b, n)) \
 	X(hsize_t, 0, Dget_storage_size, (hid_t d), (d)) \
+	X(herr_t, -1, Dget_chunk_storage_size, (hid_t d, const hsize_t *at, hsize_t *n), (d, at, n)) \
+	X(herr_t, -1, Dread_chunk, (hid_t d, hid_t transfer, const hsize_t *at, uint32_t *mask, void *b), (d, transfer, at, mask, b)) \
 	X(herr_t, -1, Dread, (hid_t d, hid_t t, hid_t mem, hid_t s, hid_t transfer, void *b), (d, t, mem, s, transfer, b)) \
 	X(herr_t, -1, Aread, (hid_t a, hid_t t, void *b), (a, t, b)) \
 	X(int, -1, Idec_ref, (hid_t id), (id))

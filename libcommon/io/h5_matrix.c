@@ -148,16 +148,38 @@ read_ptr(const struct h5_matrix *m, int64_t lo, int64_t n, int64_t *ptr, struct 
 	return e->code;
 }
 
+/* Indices and values, read forwards. */
+struct values {
+	struct h5_run *indices, *data;
+};
+
+static void
+values_open(struct values *t, const struct h5_matrix *m)
+{
+	t->indices = h5_run_new(&m->indices, VALUES, m->par);
+	t->data = h5_run_new(&m->data, VALUES, m->par);
+}
+
+static void
+values_close(struct values *t)
+{
+	h5_run_free(t->indices);
+	h5_run_free(t->data);
+}
+
 /* n values from lo with their checked minor indices.  Indices that do not fit are clipped by the
  * reader, and so out of range. */
 static int
-read_values(const struct h5_matrix *m, int64_t lo, int64_t n, int32_t *minor, double *v, struct err *e)
+read_values(const struct h5_matrix *m, struct values *t, int64_t lo, int64_t n, int32_t *minor, double *v, struct err *e)
 {
 	int64_t most = m->form == HX_CSC ? m->n_row : m->n_col;
+	int32_t bad = 0;
 
-	h5_read(&m->indices, HM_I32, lo, n, minor, e);
-	h5_read(&m->data, HM_F64, lo, n, v, e);
+	h5_run_read(t->indices, HM_I32, lo, n, minor, e);
+	h5_run_read(t->data, HM_F64, lo, n, v, e);
 	for (int64_t k = 0; k < n && !e->code; k++)
+		bad |= minor[k] < 0 || minor[k] >= most;
+	for (int64_t k = 0; bad && k < n && !e->code; k++)
 		if (minor[k] < 0 || minor[k] >= most)
 			err_set(e, ERR_DATA, "%s/indices: entry %lld is %d, but there are %lld %s", m->name, (long long)(lo + k),
 			    minor[k], (long long)most, m->form == HX_CSC ? "rows" : "columns");
@@ -169,7 +191,9 @@ csr_rows(const struct h5_matrix *m, h5_rows_fn *fn, void *ctx, struct err *e)
 {
 	int64_t *ptr = mem_new(int64_t, MAJORS + 1);
 	struct csr b = {0};
+	struct values t;
 
+	values_open(&t, m);
 	csr_reserve(&b, MAJORS, 0);
 	b.n_col = m->n_col;
 	for (int64_t row = 0; row < m->n_row && !e->code; ) {
@@ -185,11 +209,12 @@ csr_rows(const struct h5_matrix *m, h5_rows_fn *fn, void *ctx, struct err *e)
 			csr_reserve(&b, b.n_row, ptr[k] - ptr[i]);
 			for (int64_t r = i; r <= k; r++)
 				b.ptr[r - i] = ptr[r] - ptr[i];
-			if (read_values(m, ptr[i], ptr[k] - ptr[i], b.col, b.val, e) == 0)
+			if (read_values(m, &t, ptr[i], ptr[k] - ptr[i], b.col, b.val, e) == 0)
 				fn(ctx, &b, e);
 		}
 		row += some;
 	}
+	values_close(&t);
 	csr_clear(&b);
 	mem_free(ptr);
 	return e->code;
@@ -269,7 +294,9 @@ csc_each(const struct h5_matrix *m, h5_entry_fn *fn, void *ctx, struct err *e)
 	int64_t *ptr = mem_new(int64_t, MAJORS + 1);
 	int32_t *row = mem_raw(int32_t, VALUES);
 	double *v = mem_raw(double, VALUES);
+	struct values t;
 
+	values_open(&t, m);
 	for (int64_t col = 0; col < m->n_col && !e->code; col += MAJORS) {
 		int64_t some = m->n_col - col < MAJORS ? m->n_col - col : MAJORS, j = 0;
 
@@ -278,7 +305,7 @@ csc_each(const struct h5_matrix *m, h5_entry_fn *fn, void *ctx, struct err *e)
 		for (int64_t lo = ptr[0]; lo < ptr[some] && !e->code; lo += VALUES) {
 			int64_t n = ptr[some] - lo < VALUES ? ptr[some] - lo : VALUES;
 
-			read_values(m, lo, n, row, v, e);
+			read_values(m, &t, lo, n, row, v, e);
 			for (int64_t k = 0; k < n && !e->code; k++) {
 				while (ptr[j + 1] <= lo + k)
 					j++;
@@ -286,6 +313,7 @@ csc_each(const struct h5_matrix *m, h5_entry_fn *fn, void *ctx, struct err *e)
 			}
 		}
 	}
+	values_close(&t);
 	mem_free(ptr);
 	mem_free(row);
 	mem_free(v);
@@ -357,12 +385,14 @@ put_entry(void *ctx, int64_t row, int64_t col, double v, struct err *e)
 }
 
 int
-h5_matrix_put(struct set *s, const char *path, const struct h5_matrix *m, const int32_t *column, int64_t n_keep, struct err *e)
+h5_matrix_put(struct set *s, const char *path, const struct h5_matrix *from, const int32_t *column, int64_t n_keep, struct err *e)
 {
-	struct put t = { .set = s, .column = column, .n_keep = column ? n_keep : m->n_col, .n_row = m->n_row };
+	struct put t = { .set = s, .column = column, .n_keep = column ? n_keep : from->n_col, .n_row = from->n_row };
+	struct h5_matrix with = *from, *m = &with;
 
 	if (e->code)
 		return e->code;
+	m->par = s->par;
 	if (m->form == HX_CSC) {
 		t.scatter = scatter_new(s);
 		h5_matrix_each(m, put_entry, &t, e);

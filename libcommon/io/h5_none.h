@@ -53,6 +53,9 @@ int h5_data_field(A const struct h5_data *d, A int i, struct h5_data *f, A char 
 void h5_data_close(struct h5_data *d) { memset(d, 0, sizeof *d); }
 int h5_claim(A const struct h5_data *d, struct err *e) { return without(e); }
 int h5_read(A const struct h5_data *d, A int mem, A int64_t lo, A int64_t n, A void *buf, struct err *e) { return without(e); }
+struct h5_run *h5_run_new(A const struct h5_data *d, A int64_t most, A struct par *par) { return NULL; }
+int h5_run_read(A struct h5_run *r, A int mem, A int64_t lo, A int64_t n, A void *buf, struct err *e) { return without(e); }
+void h5_run_free(A struct h5_run *r) {}
 int h5_read_texts(A const struct h5_data *d, A int64_t lo, A int64_t n, A struct strs *out, struct err *e) { return without(e); }
 int h5_width(A int mem) { return 8; }
 int64_t h5_group(A int64_t at, A const char *name, A const char *type, A const char *version, A int wide, struct err *e)
