@@ -30,9 +30,8 @@ annot_work(const struct annot *a, struct err *e)
 	w->seq.get = get_bases;
 	w->seq.ctx = w;
 	w->any = mem_new(uint8_t, a->n_db);
-	w->printed = mem_new(struct printed, a->n_tag);
-	for (int i = 0; i < a->n_tag; i++)
-		w->printed[i].v = FVAL_MISSING;
+	w->printed = mem_new(struct printed, (int64_t)a->n_tag << PRINTED_BITS);
+	w->pass = mem_new(fval, a->n_db);
 	w->count = mem_new(int64_t, a->n_db * N_FREQ);
 	return w;
 }
@@ -62,11 +61,14 @@ annot_work_free(struct annot_work *w)
 	mem_free(w->line);
 	mem_free(w->run);
 	mem_free(w->pos);
-	mem_free(w->val);
-	mem_free(w->status);
+	mem_free(w->order);
+	mem_free(w->order2);
+	mem_free(w->all_val);
+	mem_free(w->all_status);
+	mem_free(w->all_site);
 	mem_free(w->any);
 	mem_free(w->printed);
-	mem_free(w->site);
+	mem_free(w->pass);
 	mem_free(w->held);
 	str_clear(&w->text);
 	str_clear(&w->cell);
@@ -221,6 +223,7 @@ annot_ask(struct annot_work *w, int64_t pos, const uint8_t *ref, size_t n_ref, c
 	uint32_t cut;
 
 	q->pos = pos;
+	q->name = (int32_t)w->now;
 	q->how = ASK_NOT;
 	q->pool = 0;
 	if (n_ref == 0 || n_alt == 0 || n_ref > INT32_MAX || n_alt > INT32_MAX || !bases(w, q, ref, n_ref, alt, n_alt))
@@ -244,35 +247,6 @@ annot_ask(struct annot_work *w, int64_t pos, const uint8_t *ref, size_t n_ref, c
 	/* Only what is longer or shorter can be spelled at another place. */
 	if (w->ref_contig >= 0 && q->n_ref != q->n_alt)
 		align(w, q, r, a, e);
-}
-
-int
-annot_ahead(struct annot_work *w, const struct run *r, struct err *e)
-{
-	const struct line *l = &w->line[r->line], *last = &w->line[r->end - 1];
-	int64_t lo, hi;
-
-	if (r->end == r->line)
-		return 0;
-	lo = l->ask;
-	hi = last->ask + last->n_ask;
-	if (w->cap_pos < hi - lo) {
-		w->cap_pos = 2 * (hi - lo);
-		w->pos = mem_renew(w->pos, int64_t, w->cap_pos);
-	}
-	for (int d = 0; d < w->a->n_db && !e->code; d++) {
-		const struct freq *f = w->a->db[d].freq;
-		int64_t n = 0;
-
-		if (!f->ahead || w->seen[r->name].db[d] < 0)
-			continue;
-		for (int64_t i = lo; i < hi; i++)
-			if (w->ask[i].how != ASK_NOT)
-				w->pos[n++] = w->ask[i].pos;
-		if (n)
-			f->ahead(w->cursor[d], w->seen[r->name].db[d], w->pos, n, e);
-	}
-	return e->code;
 }
 
 /* --- buffers ------------------------------------------------------------------ */
@@ -302,6 +276,7 @@ annot_start(struct annot_work *w, const struct chunk *c)
 	w->n_line = w->n_ask = w->n_run = 0;
 	w->pool.n = 0;
 	w->n_out = 0;
+	w->looked = 0;
 	annot_room(w, n > w->most_out ? n : w->most_out);
 }
 
@@ -327,14 +302,14 @@ annot_add_run(struct annot_work *w)
 
 /* --- records that go out ------------------------------------------------------ */
 
-/* A run is written: those who answer are told, and it becomes a segment; NULL: nothing to be done. */
+/* A run is written: it becomes a segment; NULL: nothing to be done. */
 static struct seg *
-begin(struct annot_work *w, struct chunk *c, const struct run *r, struct err *e)
+begin(struct annot_work *w, struct chunk *c, const struct run *r)
 {
 	struct seg *g;
 
 	w->now = r->name;
-	if (r->line == r->end || annot_ahead(w, r, e))
+	if (r->line == r->end)
 		return NULL;
 	g = chunk_add_seg(c);
 	g->contig = r->id;
@@ -368,12 +343,15 @@ end(struct chunk *c)
 static int
 write_run(struct annot_work *w, struct chunk *c, const struct run *r, annot_put *put, struct err *e)
 {
-	struct seg *g = begin(w, c, r, e);
+	struct seg *g = begin(w, c, r);
 
 	for (int64_t i = r->line; g && i < r->end && !e->code; i++) {
 		const struct line *l = &w->line[i];
-		int keep = annot_look(w, l, e);
+		int keep;
 
+		if (i == w->looked && annot_look(w, i, r - w->run, e))
+			break;
+		keep = annot_take(w, l, e);
 		if (e->code)
 			break;
 		if (!keep && !w->a->mark) {

@@ -173,7 +173,7 @@ put_string(struct annot_work *w, const char *s, size_t n)
 
 /* A value as text at the end of cell. */
 static void
-add_text(struct annot_work *w, const struct annot_tag *t, fval v)
+add_text(struct annot_work *w, const struct annot_tag *t, fval v, struct err *e)
 {
 	char b[FVAL_PRINT];
 	const char *s;
@@ -184,7 +184,7 @@ add_text(struct annot_work *w, const struct annot_tag *t, fval v)
 	} else if (!fval_is_text(v)) {
 		str_addn(&w->cell, b, (size_t)fval_print(t->type, v, b));
 	} else {
-		s = annot_get(w, v, &n);
+		s = annot_get(w, t, v, &n, e);
 		for (size_t i = 0; i < n; i++)
 			if (s[i] == ',' && w->n_alt > 1)
 				str_addn(&w->cell, "%2C", 3);
@@ -196,7 +196,7 @@ add_text(struct annot_work *w, const struct annot_tag *t, fval v)
 /* The nearest 32-bit number to what the text says, 0 when that is no number.  A double that stands for it is as good, unless it lies where
  * two of them meet. */
 static int
-nearest(struct annot_work *w, const struct annot_tag *t, fval v, float *f)
+nearest(struct annot_work *w, const struct annot_tag *t, fval v, float *f, struct err *e)
 {
 	double x = fval_number(t->type, v);
 	uint64_t bits;
@@ -208,13 +208,13 @@ nearest(struct annot_work *w, const struct annot_tag *t, fval v, float *f)
 		return 1;
 	}
 	w->cell.n = 0;
-	add_text(w, t, v);
+	add_text(w, t, v, e);
 	*f = strtof(w->cell.s, &stop);
 	return !*stop;
 }
 
 static void
-put_floats(struct annot_work *w, const struct annot_tag *t, const fval *val)
+put_floats(struct annot_work *w, const struct annot_tag *t, const fval *val, struct err *e)
 {
 	uint8_t b[6];
 
@@ -223,7 +223,7 @@ put_floats(struct annot_work *w, const struct annot_tag *t, const fval *val)
 		uint32_t bits = 0x7f800001;             /* missing */
 		float x;
 
-		if (val[i] != FVAL_MISSING && nearest(w, t, val[i], &x))
+		if (val[i] != FVAL_MISSING && nearest(w, t, val[i], &x, e))
 			memcpy(&bits, &x, 4);
 		typed_put32(b, bits);
 		put(w, b, 4);
@@ -231,7 +231,7 @@ put_floats(struct annot_work *w, const struct annot_tag *t, const fval *val)
 }
 
 static void
-put_integers(struct annot_work *w, const struct annot_tag *t, const fval *val)
+put_integers(struct annot_work *w, const struct annot_tag *t, const fval *val, struct err *e)
 {
 	int64_t few[8], *v = w->n_alt <= 8 ? few : mem_new(int64_t, w->n_alt);
 
@@ -242,7 +242,7 @@ put_integers(struct annot_work *w, const struct annot_tag *t, const fval *val)
 			char *stop;
 			double x;
 
-			add_text(w, t, val[i]);
+			add_text(w, t, val[i], e);
 			x = strtod(w->cell.s, &stop);
 			/* Text that is no integer is none here either. */
 			if (!*stop && fabs(x) < 1e15 && x == floor(x))
@@ -260,16 +260,18 @@ put_integers(struct annot_work *w, const struct annot_tag *t, const fval *val)
 
 /* Fields of one database; returns how many. */
 static int
-put_fields(struct annot_work *w, const struct annot_db *d)
+put_fields(struct annot_work *w, const struct annot_db *d, struct err *e)
 {
 	const struct annot_tag *t = &w->a->tag[d->tag];
-	const fval *val = w->val + (int64_t)d->tag * w->cap_alt;
+	fval few[8], *val = w->n_alt <= 8 ? few : mem_new(fval, w->n_alt);
 	int n = 0;
 
-	for (int k = 0; k < d->n_tag; k++, t++, val += w->cap_alt) {
-		int i = 0;
+	for (int k = 0; k < d->n_tag; k++, t++) {
+		int i;
 
-		while (i < w->n_alt && val[i] == FVAL_MISSING)
+		for (i = 0; i < w->n_alt; i++)
+			val[i] = w->val[(int64_t)i * w->a->n_tag + d->tag + k];
+		for (i = 0; i < w->n_alt && val[i] == FVAL_MISSING; )
 			i++;
 		if (i == w->n_alt)
 			continue;
@@ -280,15 +282,17 @@ put_fields(struct annot_work *w, const struct annot_db *d)
 			for (i = 0; i < w->n_alt; i++) {
 				if (i)
 					str_addn(&w->cell, ",", 1);
-				add_text(w, t, val[i]);
+				add_text(w, t, val[i], e);
 			}
 			put_string(w, w->cell.s, w->cell.n);
 		} else if (t->type == FTYPE_FLOAT) {
-			put_floats(w, t, val);
+			put_floats(w, t, val, e);
 		} else {
-			put_integers(w, t, val);
+			put_integers(w, t, val, e);
 		}
 	}
+	if (val != few)
+		mem_free(val);
 	return n;
 }
 
@@ -304,7 +308,7 @@ put_status(struct annot_work *w, int d)
 	for (int i = 0; i < w->n_alt; i++) {
 		if (i)
 			str_addn(&w->cell, ",", 1);
-		str_add(&w->cell, freq_names[w->status[(int64_t)d * w->cap_alt + i]]);
+		str_add(&w->cell, freq_names[w->status[(int64_t)i * w->a->n_db + d]]);
 	}
 	if (w->n_alt == 0)
 		str_add(&w->cell, ".");
@@ -372,7 +376,7 @@ put_record(struct annot_work *w, const struct line *l, int marked, struct err *e
 		return damaged(e);
 	for (int d = 0; d < w->a->n_db; d++) {
 		if (w->any[d])
-			n += put_fields(w, &w->a->db[d]);
+			n += put_fields(w, &w->a->db[d], e);
 		n += put_status(w, d);
 	}
 	if (n > 0xffff)

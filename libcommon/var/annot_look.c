@@ -3,27 +3,20 @@
 #include "base/mem.h"
 #include "var/annot_work.h"
 
+#define LOOK_VALUES 65536               /* values, about, that are looked up together */
+
 /* --- answers ------------------------------------------------------------------ */
 
-static struct held *
-add_held(struct annot_work *w, size_t n)
+/* Keeps a text until other asks are looked up; what stands for it. */
+static fval
+hold(struct annot_work *w, const char *s, size_t n)
 {
+	size_t at = w->text.n;
+
 	if (w->n_held == w->cap_held) {
 		w->cap_held = 2 * w->cap_held + 64;
 		w->held = mem_renew(w->held, struct held, w->cap_held);
 	}
-	w->held_bytes += n;
-	w->held[w->n_held].n = n;
-	return &w->held[w->n_held++];
-}
-
-/* Keeps a text of the record in hand; its number. */
-static int64_t
-hold(struct annot_work *w, const char *s, size_t n)
-{
-	size_t at = w->text.n;
-	struct held *h = add_held(w, n);
-
 	if (w->text.cap < at + n + 1 + TEXT_PAD) {
 		w->text.cap = 2 * w->text.cap + n + 256;
 		w->text.s = mem_renew(w->text.s, char, (long long)w->text.cap);
@@ -31,9 +24,23 @@ hold(struct annot_work *w, const char *s, size_t n)
 	memcpy(w->text.s + at, s, n);
 	w->text.s[at + n] = 0;
 	w->text.n = at + n + 1;
-	h->s = NULL;
-	h->at = at;
-	return w->n_held - 1;
+	w->held[w->n_held] = (struct held){ at, n };
+	return fval_of_text(w->n_held++ << 1 | 1);
+}
+
+static const char *
+held(const struct annot_work *w, int64_t i, size_t *n)
+{
+	*n = w->held[i].n;
+	return w->text.s + w->held[i].at;
+}
+
+const char *
+annot_get(const struct annot_work *w, const struct annot_tag *t, fval v, size_t *n, struct err *e)
+{
+	int64_t ref = fval_text_ref(v);
+
+	return ref & 1 ? held(w, ref >> 1, n) : w->a->db[t->db].freq->text(w->cursor[t->db], t->col, v, n, e);
 }
 
 /* Whether an allele belongs before one that stands as REF>ALT in n bytes, by the order of frows_order. */
@@ -84,78 +91,249 @@ add_site(void *ctx, const char *ref, uint32_t n_ref, const char *alt, uint32_t n
 		p[k - 1] = '|';
 }
 
-/* --explain: what stands at the position of an ask. */
-static void
-look_site(struct annot_work *w, int d, int i, const struct ask *q, int contig, struct err *e)
+/* --explain: what stands at the position of an ask, its number in held. */
+static int64_t
+look_site(struct annot_work *w, int d, const struct ask *q, int contig, struct err *e)
 {
-	w->site[(int64_t)d * w->cap_alt + i] = -1;
 	if (q->how == ASK_NOT || contig < 0 || q->pos < 1)
-		return;
+		return -1;
 	w->cell.n = 0;
 	w->a->db[d].freq->at(w->cursor[d], contig, q->pos, add_site, &w->cell, e);
-	if (w->cell.n)
-		w->site[(int64_t)d * w->cap_alt + i] = hold(w, w->cell.s, w->cell.n);
+	if (!w->cell.n)
+		return -1;
+	hold(w, w->cell.s, w->cell.n);
+	return w->n_held - 1;
 }
 
-/* The values of an allele that was found. */
-static enum freq_status
-take_values(struct annot_work *w, int d, int i, const struct freq_hit *hit, struct err *e)
+/* Whether FILTER of a row says PASS, or nothing. */
+static int
+is_pass(struct annot_work *w, int d, fval v, struct err *e)
+{
+	const struct freq *f = w->a->db[d].freq;
+	const char *s;
+	size_t n;
+	int pass;
+
+	if (!fval_is_text(v))
+		return 1;
+	s = f->text(w->cursor[d], f->cols->filter, v, &n, e);
+	pass = e->code || (n == 4 && !memcmp(s, "PASS", 4));
+	if (pass && f->lasting && !(fval_text_ref(v) & 1))
+		w->pass[d] = v;
+	return pass;
+}
+
+/* Texts that do not last are kept; expressions need a NUL behind all of them. */
+static void
+keep_texts(struct annot_work *w, int d, fval *val, struct err *e)
+{
+	const struct annot_db *b = &w->a->db[d];
+	const struct freq *f = b->freq;
+
+	for (int t = 0; t < b->n_tag; t++)
+		if (fval_is_text(val[t]) && (!f->lasting || w->a->expr || fval_text_ref(val[t]) & 1)) {
+			size_t n;
+			const char *s = f->text(w->cursor[d], b->col[t], val[t], &n, e);
+
+			val[t] = e->code ? FVAL_MISSING : hold(w, s, n);
+		}
+}
+
+/* The values of an allele that was found, val[n_tag of the database]. */
+static inline enum freq_status
+take_values(struct annot_work *w, int d, const struct freq_hit *hit, fval *val, struct err *e)
 {
 	const struct annot_db *b = &w->a->db[d];
 	const struct freq *f = b->freq;
 	struct freq_cursor *k = w->cursor[d];
-	fval *val = w->val + (int64_t)b->tag * w->cap_alt + i;
-	const struct annot_tag *tag = &w->a->tag[b->tag];
-	int lasting = f->lasting && !w->a->expr;        /* expressions need a NUL behind */
-	const char *s;
-	size_t n;
+	int pass = 1, keep = 1;
 
 	if (f->values)
-		f->values(k, hit, b->col, b->n_tag, val, w->cap_alt, e);
-	for (int t = 0; t < b->n_tag; t++, val += w->cap_alt) {
-		fval v = f->values ? *val : f->value(k, hit, tag[t].col, e);
+		keep = f->values(k, hit, b->col, b->n_tag, val, e);
+	for (int t = 0; !f->values && t < b->n_tag; t++)
+		val[t] = f->value(k, hit, b->col[t], e);
+	if (f->cols->filter >= 0) {
+		fval v = b->filter >= 0 ? val[b->filter - b->tag] : f->value(k, hit, f->cols->filter, e);
 
-		if (fval_is_text(v)) {
-			s = f->text(k, tag[t].col, v, &n, e);
-			if (e->code) {
-				v = FVAL_MISSING;
-			} else if (lasting && !(fval_text_ref(v) & 1)) {
-				add_held(w, n)->s = s;
-				v = fval_of_text(w->n_held - 1);
-			} else {
-				v = fval_of_text(hold(w, s, n));
-			}
-		}
-		*val = v;
+		pass = v == w->pass[d] || is_pass(w, d, v, e);
 	}
-	if (f->cols->filter < 0 || e->code)
-		return FREQ_FOUND;
-	if (b->filter >= 0) {
-		fval v = w->val[(int64_t)b->filter * w->cap_alt + i];
-
-		if (!fval_is_text(v))
-			return FREQ_FOUND;
-		s = annot_get(w, v, &n);
-	} else {
-		fval v = f->value(k, hit, f->cols->filter, e);
-
-		if (!fval_is_text(v))
-			return FREQ_FOUND;
-		s = f->text(k, f->cols->filter, v, &n, e);
-	}
-	return e->code || (n == 4 && !memcmp(s, "PASS", 4)) ? FREQ_FOUND : FREQ_FOUND_FILTERED;
+	if (keep || w->a->expr)
+		keep_texts(w, d, val, e);
+	return pass ? FREQ_FOUND : FREQ_FOUND_FILTERED;
 }
 
+/* --- looking up ----------------------------------------------------------------- */
+
+/* n asks of one database, those from `lo` on, or w->ask0 + order[0] and so on. */
 static void
-room_for_alts(struct annot_work *w, int n)
+look_some(struct annot_work *w, int d, const uint32_t *order, int64_t lo, int64_t n, struct err *e)
 {
-	if (n <= w->cap_alt)
-		return;
-	w->cap_alt = n == 1 ? 1 : 2 * n;
-	w->val = mem_renew(w->val, fval, (int64_t)(w->a->n_tag + 1) * w->cap_alt);
-	w->status = mem_renew(w->status, uint8_t, (int64_t)w->a->n_db * w->cap_alt);
-	w->site = mem_renew(w->site, int64_t, (int64_t)w->a->n_db * w->cap_alt);
+	const struct annot *a = w->a;
+	const struct freq *f = a->db[d].freq;
+	struct freq_cursor *k = w->cursor[d];
+	int n_db = a->n_db, n_tag = a->n_tag, explain = a->explain;
+	fval *val = w->all_val + a->db[d].tag;
+	uint8_t *status = w->all_status + d;
+	int64_t *count = w->count + d * N_FREQ, ask0 = w->ask0;
+
+	for (int64_t i = 0; i < n && !e->code; i++) {
+		int64_t at = order ? order[i] : lo - ask0 + i;
+		const struct ask *q = &w->ask[ask0 + at];
+		struct seen *g = &w->seen[q->name];
+		const char *base = q->pool ? w->pool.s : (const char *)w->base;
+		enum freq_status s = FREQ_ABSENT;
+		int contig = g->db[d];
+		struct freq_hit hit;
+
+		if (q->how == ASK_NOT)
+			s = FREQ_UNSUPPORTED;
+		else if (contig < 0)
+			s = FREQ_NO_CONTIG;
+		else if (q->pos > 0 && q->pos <= UINT32_MAX)
+			s = f->find(k, contig, q->pos, base + q->ref, q->n_ref, base + q->alt, q->n_alt, &hit, e);
+		if (s == FREQ_FOUND) {
+			s = take_values(w, d, &hit, val + at * n_tag, e);
+			g->found[d]++;
+		}
+		if (explain)
+			w->all_site[at * n_db + d] = look_site(w, d, q, contig, e);
+		status[at * n_db] = (uint8_t)s;
+		count[s]++;
+	}
 }
+
+/* Those who want to know what is coming are told, run by run; asks of lines lo to hi, the first of run r. */
+static void
+look_runs(struct annot_work *w, int d, int64_t r, int64_t lo, int64_t hi, struct err *e)
+{
+	const struct freq *f = w->a->db[d].freq;
+
+	for (; r < w->n_run && w->run[r].line < hi && !e->code; r++) {
+		int64_t from = w->run[r].line > lo ? w->run[r].line : lo, to = w->run[r].end < hi ? w->run[r].end : hi, n = 0, first, last;
+		int contig = w->seen[w->run[r].name].db[d];
+
+		if (from >= to)
+			continue;
+		first = w->line[from].ask;
+		last = w->line[to - 1].ask + w->line[to - 1].n_ask;
+		if (w->cap_pos < last - first) {
+			w->cap_pos = 2 * (last - first);
+			w->pos = mem_renew(w->pos, int64_t, w->cap_pos);
+		}
+		for (int64_t i = first; i < last && contig >= 0; i++)
+			if (w->ask[i].how != ASK_NOT)
+				w->pos[n++] = w->ask[i].pos;
+		if (n)
+			f->ahead(w->cursor[d], contig, w->pos, n, e);
+		look_some(w, d, NULL, first, last - first, e);
+	}
+}
+
+#define KEY_BITS 22
+#define HALF_BITS (KEY_BITS / 2)
+
+/* Bits of a key, the lower half and then the upper one. */
+static void
+sort_half(const uint32_t *key, const uint32_t *from, uint32_t *to, int64_t n, int shift)
+{
+	uint32_t at[(1 << HALF_BITS) + 1] = {0}, mask = (1 << HALF_BITS) - 1;
+
+	for (int64_t i = 0; i < n; i++)
+		at[(key[i] >> shift & mask) + 1]++;
+	for (uint32_t i = 0; i < mask; i++)
+		at[i + 1] += at[i];
+	for (int64_t i = 0; i < n; i++)
+		to[at[key[from[i]] >> shift & mask]++] = from[i];
+}
+
+/* Whether n asks go to and fro in the genome. */
+static int
+disordered(const struct annot_work *w, int64_t n)
+{
+	const struct ask *q = w->ask + w->ask0;
+	int64_t back = 0;
+
+	for (int64_t i = 1; i < n; i++)
+		back += q[i].name != q[i - 1].name || q[i].pos < q[i - 1].pos;
+	return back > n / 8;
+}
+
+/* Puts n asks into an order that goes through the genome about once, so that neighbours in a database are asked for one after the
+ * other. */
+static void
+in_order(struct annot_work *w, int64_t n)
+{
+	const struct ask *q = w->ask + w->ask0;
+	uint64_t lo = UINT64_MAX, hi = 0;
+	uint32_t *key = w->order;
+	int shift = 0;
+
+	for (int64_t i = 0; i < n; i++) {
+		/* No contig is longer, or what is asked for there comes in another order. */
+		uint64_t place = ((uint64_t)q[i].name << 28) + (uint64_t)q[i].pos;
+
+		lo = place < lo ? place : lo;
+		hi = place > hi ? place : hi;
+	}
+	while ((hi - lo) >> shift >> KEY_BITS)
+		shift++;
+	for (int64_t i = 0; i < n; i++) {
+		key[i] = (uint32_t)((((uint64_t)q[i].name << 28) + (uint64_t)q[i].pos - lo) >> shift);
+		w->order2[i] = (uint32_t)i;
+	}
+	sort_half(key, w->order2, w->order2 + n, n, 0);
+	sort_half(key, w->order2 + n, w->order2, n, HALF_BITS);
+}
+
+/* Room for asks that are looked up together. */
+static void
+room_for_asks(struct annot_work *w, int64_t n)
+{
+	const struct annot *a = w->a;
+
+	if (n <= w->cap_look)
+		return;
+	w->cap_look = n;
+	w->order = mem_renew(w->order, uint32_t, n);
+	w->order2 = mem_renew(w->order2, uint32_t, 2 * n);
+	w->all_val = mem_renew(w->all_val, fval, n * a->n_tag + 1);
+	w->all_status = mem_renew(w->all_status, uint8_t, n * a->n_db);
+	if (a->explain)
+		w->all_site = mem_renew(w->all_site, int64_t, n * a->n_db);
+}
+
+int
+annot_look(struct annot_work *w, int64_t line, int64_t r, struct err *e)
+{
+	const struct annot *a = w->a;
+	int64_t most = LOOK_VALUES / (a->n_tag + 1), hi = line, n;
+	int sort;
+
+	w->ask0 = w->line[line].ask;
+	do {
+		n = w->line[hi].ask + w->line[hi].n_ask - w->ask0;
+		hi++;
+	} while (hi < w->n_line && w->line[hi].ask + w->line[hi].n_ask - w->ask0 <= most);
+	w->looked = hi;
+	w->text.n = 0;
+	w->n_held = 0;
+	room_for_asks(w, n);
+	for (int64_t i = 0; i < n; i++)
+		w->seen[w->ask[w->ask0 + i].name].alts++;
+	w->alts += n;
+	sort = disordered(w, n);
+	if (sort)
+		in_order(w, n);
+	for (int d = 0; d < a->n_db && !e->code; d++) {
+		if (a->db[d].freq->ahead)
+			look_runs(w, d, r, line, hi, e);
+		else
+			look_some(w, d, sort ? w->order2 : NULL, w->ask0, n, e);
+	}
+	return e->code;
+}
+
+/* --- a record ---------------------------------------------------------------------- */
 
 static struct value
 value_of(void *ctx, int tag, int64_t i)
@@ -163,7 +341,7 @@ value_of(void *ctx, int tag, int64_t i)
 	struct annot_work *w = ctx;
 	const struct annot *a = w->a;
 	int d = tag < a->n_tag ? a->tag[tag].db : tag - a->n_tag;
-	enum freq_status s = w->status[(int64_t)d * w->cap_alt + i];
+	enum freq_status s = w->status[i * a->n_db + d];
 	struct value v = {0};
 	fval x;
 	size_t n;
@@ -173,11 +351,11 @@ value_of(void *ctx, int tag, int64_t i)
 		v.s = freq_names[s];
 		return v;
 	}
-	x = s == FREQ_FOUND || s == FREQ_FOUND_FILTERED ? w->val[(int64_t)tag * w->cap_alt + i] : FVAL_MISSING;
+	x = s == FREQ_FOUND || s == FREQ_FOUND_FILTERED ? w->val[i * a->n_tag + tag] : FVAL_MISSING;
 	v.missing = x == FVAL_MISSING;
 	if (fval_is_text(x)) {
 		v.is_text = 1;
-		v.s = annot_get(w, x, &n);
+		v.s = fval_text_ref(x) & 1 ? held(w, fval_text_ref(x) >> 1, &n) : "";     /* expressions have it held */
 	} else if (!v.missing) {
 		v.x = fval_number(a->tag[tag].type, x);
 	}
@@ -207,50 +385,38 @@ passes(struct annot_work *w)
 	return 0;
 }
 
-int
-annot_look(struct annot_work *w, const struct line *l, struct err *e)
+/* ALTs that were not found have no values beside the others. */
+static void
+clear_values(struct annot_work *w, int d, int64_t at, int n)
 {
 	const struct annot *a = w->a;
-	struct seen *g = &w->seen[w->now];
+
+	for (int64_t i = at; i < at + n; i++)
+		if (w->all_status[i * a->n_db + d] > FREQ_FOUND_FILTERED)
+			for (int t = 0; t < a->db[d].n_tag; t++)
+				w->all_val[i * a->n_tag + a->db[d].tag + t] = FVAL_MISSING;
+}
+
+int
+annot_take(struct annot_work *w, const struct line *l, struct err *e)
+{
+	const struct annot *a = w->a;
+	int64_t at = l->ask - w->ask0;
 	int n = (int)l->n_ask;
 
-	room_for_alts(w, n);
 	w->n_alt = n;
 	w->first = w->ask + l->ask;
-	w->text.n = w->held_bytes = 0;
-	w->n_held = 0;
-	w->alts += n;
-	g->alts += n;
-	for (int d = 0; d < a->n_db && !e->code; d++) {
-		const struct annot_db *b = &a->db[d];
-		int contig = g->db[d], found = 0;
+	w->val = w->all_val + at * a->n_tag;
+	w->status = w->all_status + at * a->n_db;
+	w->site = a->explain ? w->all_site + at * a->n_db : NULL;
+	for (int d = 0; d < a->n_db; d++) {
+		int found = 0;
 
-		for (int i = 0; i < n && !e->code; i++) {
-			const struct ask *q = &w->first[i];
-			const char *base = q->pool ? w->pool.s : (const char *)w->base;
-			enum freq_status s = FREQ_ABSENT;
-			struct freq_hit hit;
-
-			if (q->how == ASK_NOT)
-				s = FREQ_UNSUPPORTED;
-			else if (contig < 0)
-				s = FREQ_NO_CONTIG;
-			else if (q->pos > 0 && q->pos <= UINT32_MAX)
-				s = b->freq->find(w->cursor[d], contig, q->pos, base + q->ref, q->n_ref, base + q->alt, q->n_alt, &hit, e);
-			if (s == FREQ_FOUND) {
-				s = take_values(w, d, i, &hit, e);
-				found++;
-			} else if (n > 1) {
-				for (int t = 0; t < b->n_tag; t++)
-					w->val[(int64_t)(b->tag + t) * w->cap_alt + i] = FVAL_MISSING;
-			}
-			if (a->explain)
-				look_site(w, d, i, q, contig, e);
-			w->status[(int64_t)d * w->cap_alt + i] = (uint8_t)s;
-			w->count[d * N_FREQ + (int)s]++;
-		}
+		for (int i = 0; i < n; i++)
+			found += w->status[i * a->n_db + d] <= FREQ_FOUND_FILTERED;
 		w->any[d] = found > 0;
-		g->found[d] += found;
+		if (found && found < n)
+			clear_values(w, d, l->ask - w->ask0, n);
 	}
 	return !e->code && passes(w);
 }
@@ -288,13 +454,13 @@ annot_query_text(struct annot_work *w, int db, int i, struct str *out)
 int
 annot_site_text(struct annot_work *w, int db, int i, struct str *out)
 {
-	int64_t k = w->site[(int64_t)db * w->cap_alt + i];
+	int64_t k = w->site[(int64_t)i * w->a->n_db + db];
 	const char *s;
 	size_t n;
 
 	if (k < 0)
 		return 0;
-	s = annot_get(w, fval_of_text(k), &n);
+	s = held(w, k, &n);
 	str_addn(out, s, n);
 	return 1;
 }
@@ -304,14 +470,17 @@ annot_site_text(struct annot_work *w, int db, int i, struct str *out)
 int
 annot_one(struct annot_work *w, const char *contig, size_t n_contig, int64_t pos, const char *ref, const char *alt, struct err *e)
 {
-	struct run r = { .line = 0, .end = 1 };
+	struct run *r;
 	struct line *l;
 
-	w->n_line = w->n_ask = 0;
+	w->n_line = w->n_ask = w->n_run = 0;
 	w->pool.n = 0;
 	l = annot_add_line(w);
 	memset(l, 0, sizeof *l);
-	r.name = annot_contig(w, contig, n_contig);
+	r = annot_add_run(w);
+	memset(r, 0, sizeof *r);
+	r->end = 1;
+	r->name = annot_contig(w, contig, n_contig);
 	/* Alleles may lie anywhere: the pool is their chunk. */
 	w->cell.n = 0;
 	str_add(&w->cell, ref);
@@ -323,8 +492,8 @@ annot_one(struct annot_work *w, const char *contig, size_t n_contig, int64_t pos
 	w->base = w->out;
 	annot_ask(w, pos, w->base, strlen(ref), w->base + strlen(ref), strlen(alt), e);
 	l->n_ask = 1;
-	if (!annot_ahead(w, &r, e))
-		annot_look(w, l, e);
+	if (!annot_look(w, 0, 0, e))
+		annot_take(w, l, e);
 	return e->code;
 }
 
@@ -349,12 +518,12 @@ annot_cell(struct annot_work *w, int tag, struct str *out, struct err *e)
 		return;
 	}
 	v = value_of(w, tag, 0);
-	x = tag < a->n_tag ? w->val[(int64_t)tag * w->cap_alt] : FVAL_MISSING;
+	x = tag < a->n_tag ? w->val[tag] : FVAL_MISSING;
 	if (v.missing) {
 		str_add(out, ".");
 	} else if (tag < a->n_tag && v.is_text) {
 		size_t n;
-		const char *s = annot_get(w, x, &n);
+		const char *s = annot_get(w, &a->tag[tag], x, &n, e);
 
 		str_addn(out, s, n);
 	} else if (v.is_text) {

@@ -229,16 +229,13 @@ put_info(const struct annot_work *w, uint8_t *o, const uint8_t *p, const uint8_t
 /* --- tags --------------------------------------------------------------------- */
 
 static inline uint8_t *
-put_key(uint8_t *o, const struct annot_tag *t, int semi)
+put_key(uint8_t *o, const struct annot_tag *t)
 {
-	const char *s = t->key + !semi;
-	size_t n = t->n_key - (size_t)!semi;
-
-	if (n <= 32)
-		memcpy(o, s, 32);
+	if (t->n_key <= 32)
+		memcpy(o, t->key, 32);
 	else
-		memcpy(o, s, n);
-	return o + n;
+		memcpy(o, t->key, t->n_key);
+	return o + t->n_key;
 }
 
 static uint8_t *
@@ -255,9 +252,22 @@ put_escaped(uint8_t *o, const char *s, size_t n)
 	return o;
 }
 
+/* A long text, for which there is no room yet. */
+static uint8_t *
+put_long(struct annot_work *w, uint8_t *o, const char *s, size_t n, int escape)
+{
+	w->n_out = (size_t)(o - w->out);
+	annot_room(w, 3 * n + w->room);
+	o = w->out + w->n_out;
+	if (escape)
+		return put_escaped(o, s, n);
+	memcpy(o, s, n);
+	return o + n;
+}
+
 /* A value, or a dot. */
-static inline uint8_t *
-put_value(const struct annot_work *w, uint8_t *o, const struct annot_tag *t, fval v, int escape)
+static uint8_t *
+put_value(struct annot_work *w, uint8_t *o, const struct annot_tag *t, fval v, int escape, struct err *e)
 {
 	const char *s;
 	size_t n;
@@ -266,87 +276,105 @@ put_value(const struct annot_work *w, uint8_t *o, const struct annot_tag *t, fva
 		*o++ = '.';
 		return o;
 	}
-	if (!fval_is_text(v)) {
-		struct printed *last = &w->printed[t - w->a->tag];
-		int k;
-
-		if (last->v == v) {
-			memcpy(o, last->s, PRINTED);
-			return o + last->n;
-		}
-		k = fval_print(t->type, v, (char *)o);
-		if (k <= PRINTED) {
-			memcpy(last->s, o, PRINTED);
-			last->v = v;
-			last->n = (uint8_t)k;
-		}
-		return o + k;
-	}
-	s = annot_get(w, v, &n);
+	if (!fval_is_text(v))
+		return o + fval_print(t->type, v, (char *)o);
+	s = annot_get(w, t, v, &n, e);
+	if (3 * n > FVAL_PRINT)
+		return put_long(w, o, s, n, escape);
 	return escape ? put_escaped(o, s, n) : copy_short(o, s, n);
 }
 
-/* The fields of a record of one ALT, as most are. */
+/* A tag and its text, or its zero, which was not printed a moment ago. */
 static uint8_t *
-put_fields_one(const struct annot_work *w, uint8_t *o, const struct annot_db *d, int *semi)
+put_new(struct annot_work *w, uint8_t *o, const struct annot_tag *t, fval v, struct printed *last, struct err *e)
 {
-	const struct annot_tag *t = &w->a->tag[d->tag], *end = t + d->n_tag;
-	const fval *val = w->val + (int64_t)d->tag * w->cap_alt;
-	int cap_alt = w->cap_alt;
+	size_t at = (size_t)(o - w->out), n;
 
-	for (; t < end; t++, val += cap_alt) {
+	o = put_value(w, put_key(o, t), t, v, 0, e);
+	n = (size_t)(o - w->out) - at;
+	/* A text that does not last is another the next time. */
+	if (n <= PRINTED && !(fval_is_text(v) && fval_text_ref(v) & 1)) {
+		memcpy(last->s, w->out + at, PRINTED);
+		last->v = v;
+		last->n = (uint8_t)n;
+	}
+	return o;
+}
+
+/* The fields of a record of one ALT, as most are.  Numbers are printed faster than they are found again, but for the zeros that most
+ * frequencies are. */
+static uint8_t *
+put_fields_one(struct annot_work *w, uint8_t *o, const struct annot_db *d, struct err *e)
+{
+	const fval *val = w->val + d->tag;
+	const struct annot_tag *t = w->a->tag + d->tag, *end = t + d->n_tag;
+	struct printed *some = w->printed + ((size_t)d->tag << PRINTED_BITS);
+
+	for (; t < end; t++, val++, some += 1 << PRINTED_BITS) {
 		fval v = *val;
+		struct printed *last = some;
 
 		if (v == FVAL_MISSING)
 			continue;
-		o = put_key(o, t, *semi);
-		*semi = 1;
-		o = put_value(w, o, t, v, 0);
+		if (fval_is_text(v))
+			last = &some[(uint64_t)v * 0x9e3779b97f4a7c15u >> (64 - PRINTED_BITS)];
+		else if (t->type != FTYPE_FLOAT || fval_digits(v)) {
+			o = put_key(o, t);
+			o += fval_print(t->type, v, (char *)o);
+			continue;
+		}
+		if (last->v != v || !last->n) {
+			o = put_new(w, o, t, v, last, e);
+			continue;
+		}
+		memcpy(o, last->s, 32);
+		if (last->n > 32)
+			memcpy(o + 32, last->s + 32, PRINTED - 32);
+		o += last->n;
 	}
 	return o;
 }
 
 static uint8_t *
-put_fields(const struct annot_work *w, uint8_t *o, const struct annot_db *d, int *semi)
+put_fields(struct annot_work *w, uint8_t *o, const struct annot_db *d, struct err *e)
 {
-	const struct annot_tag *t = &w->a->tag[d->tag];
-	const fval *val = w->val + (int64_t)d->tag * w->cap_alt;
-	int n_alt = w->n_alt, cap_alt = w->cap_alt;
+	int n_alt = w->n_alt, n_tag = w->a->n_tag;
 
 	if (n_alt == 1)
-		return put_fields_one(w, o, d, semi);
-	for (int k = d->n_tag; k > 0; k--, t++, val += cap_alt) {
+		return put_fields_one(w, o, d, e);
+	for (int k = d->tag; k < d->tag + d->n_tag; k++) {
+		const struct annot_tag *t = &w->a->tag[k];
+		const fval *val = w->val + k;
 		int i = 0;
 
-		while (i < n_alt && val[i] == FVAL_MISSING)
+		while (i < n_alt && val[i * n_tag] == FVAL_MISSING)
 			i++;
 		if (i == n_alt)
 			continue;
-		o = put_key(o, t, *semi);
-		*semi = 1;
-		o = put_value(w, o, t, val[0], n_alt > 1);
+		o = put_value(w, put_key(o, t), t, val[0], 1, e);
 		for (i = 1; i < n_alt; i++) {
 			*o++ = ',';
-			o = put_value(w, o, t, val[i], 1);
+			o = put_value(w, o, t, val[i * n_tag], 1, e);
 		}
 	}
 	return o;
 }
 
 static uint8_t *
-put_status(const struct annot_work *w, uint8_t *o, int d, int semi)
+put_status(const struct annot_work *w, uint8_t *o, int d)
 {
 	static const struct { char name[16]; uint8_t n; } text[N_FREQ] = { { "FOUND", 5 }, { "FOUND_FILTERED", 14 }, { "SITE_ONLY", 9 },
 		{ "ABSENT", 6 }, { "NO_CONTIG", 9 }, { "UNSUPPORTED", 11 } };
-	const uint8_t *status = w->status + (int64_t)d * w->cap_alt;
+	const uint8_t *status = w->status + d;
+	int n_db = w->a->n_db;
 
-	o = put_key(o, &w->a->db[d].status, semi);
+	o = put_key(o, &w->a->db[d].status);
 	if (w->n_alt == 0)
 		*o++ = '.';
 	for (int i = 0; i < w->n_alt; i++) {
 		if (i)
 			*o++ = ',';
-		o = copy_short(o, text[status[i]].name, text[status[i]].n);
+		o = copy_short(o, text[status[i * n_db]].name, text[status[i * n_db]].n);
 	}
 	return o;
 }
@@ -403,14 +431,14 @@ put_explain(struct annot_work *w, const struct annot_tag *t, int d, int (*text)(
 
 /* --- the second pass ---------------------------------------------------------- */
 
-/* Room for a record with all its tags: what a value takes at most, texts (escaped), and what copies in one piece reach over. */
+/* Room for a record with all its tags: what a value takes at most, long texts apart, and what copies in one piece reach over. */
 static inline void
 room_for(struct annot_work *w, const struct line *l)
 {
 	const struct annot *a = w->a;
 
-	annot_room(w, l->end - l->at + a->n_mark + a->n_keys + (size_t)(a->n_tag + a->n_db) * ((size_t)w->n_alt * FVAL_PRINT + 32) +
-	    3 * w->held_bytes + 160);
+	w->room = l->end - l->at + a->n_mark + a->n_keys + (size_t)(a->n_tag + a->n_db) * ((size_t)w->n_alt * (FVAL_PRINT + 1) + 32) + 160;
+	annot_room(w, w->room);
 }
 
 static int
@@ -418,7 +446,8 @@ put_line(struct annot_work *w, const struct line *l, int marked, struct err *e)
 {
 	const uint8_t *base = w->base;
 	size_t head = (marked ? l->filter : l->info) - l->at;
-	uint8_t *o;
+	uint8_t *o, before = 0;
+	size_t at = 0;
 	int semi;
 
 	room_for(w, l);
@@ -429,11 +458,15 @@ put_line(struct annot_work *w, const struct line *l, int marked, struct err *e)
 		*o++ = '\t';
 	}
 	o = put_info(w, o, base + l->info, base + l->info_end, &semi);
+	/* Each tag begins with a semicolon.  Where the first needs none, it is put over what stands before, for now. */
+	if (!semi) {
+		before = *--o;
+		at = (size_t)(o - w->out);
+	}
 	for (int d = 0; d < w->a->n_db; d++) {
 		if (w->any[d])
-			o = put_fields(w, o, &w->a->db[d], &semi);
-		o = put_status(w, o, d, semi);
-		semi = 1;
+			o = put_fields(w, o, &w->a->db[d], e);
+		o = put_status(w, o, d);
 		if (w->a->explain) {
 			w->n_out = (size_t)(o - w->out);
 			put_explain(w, &w->a->db[d].query, d, annot_query_text);
@@ -442,6 +475,8 @@ put_line(struct annot_work *w, const struct line *l, int marked, struct err *e)
 			o = w->out + w->n_out;
 		}
 	}
+	if (!semi)
+		w->out[at] = before;
 	o = copy_line(o, base + l->info_end, l->end - l->info_end);
 	w->n_out = (size_t)(o - w->out);
 	return e->code;

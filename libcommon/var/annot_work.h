@@ -13,6 +13,7 @@ struct ask {
 	int64_t pos;                    /* 1-based */
 	size_t ref, alt;                /* offsets */
 	uint32_t n_ref, n_alt;
+	int32_t name;                   /* number of its contig among those seen */
 	uint8_t how;                    /* ASK_NOT: nothing that could be looked up */
 	uint8_t pool;
 };
@@ -44,19 +45,19 @@ struct seen {
 	int64_t region;
 };
 
-/* A text of the record in hand: where it lasts, or NULL and its place in work.text, a NUL behind it. */
+/* A text of an allele that was looked up, in work.text, a NUL behind it. */
 struct held {
-	const char *s;
 	size_t at, n;
 };
-/* The number of a tag that was printed last: most are 0, or that of the allele before. */
-#define PRINTED 23
+/* Tags that were printed, ";PREFIX_NAME=VALUE": texts by a hash of what stands for them, and a 0.  A cache line each. */
+#define PRINTED 55
+#define PRINTED_BITS 6
 struct printed {
 	fval v;
+	uint8_t n;                      /* 0: free */
 	char s[PRINTED];
-	uint8_t n;
 };
-#define TEXT_PAD 16                     /* bytes behind any of them that may be read */
+#define TEXT_PAD 32                     /* bytes behind any of them that may be read */
 
 struct annot_work {
 	const struct annot *a;
@@ -84,22 +85,31 @@ struct annot_work {
 	int64_t cap_pos;
 	const uint8_t *base;            /* of the chunk */
 
+	/* asks of some lines, looked up together: all of a chunk's, but for many tags or ALTs */
+	int64_t looked;                 /* the first line behind them */
+	int64_t ask0, cap_look;         /* the first of these asks; room for so many */
+	uint32_t *order, *order2;       /* [cap_look] the order in which they are looked up */
+	fval *all_val;                  /* [cap_look][n_tag]; a text's reference: odd, its number in held; even, freq's, and lasting */
+	uint8_t *all_status;            /* [cap_look][n_db] */
+	int64_t *all_site;              /* explain: [cap_look][n_db] numbers in held, -1 = nothing stands there */
+	struct held *held;
+	int64_t n_held, cap_held;
+	struct str text;
+	fval *pass;                     /* [n_db] the lasting text that is PASS, once it was seen */
+
 	/* the record in hand */
 	int n_alt;
 	const struct ask *first;
-	int cap_alt;
-	fval *val;                      /* [n_tag][cap_alt]; a text's reference is its number in held */
-	uint8_t *status;                /* [n_db][cap_alt] */
+	const fval *val;                /* [n_alt][n_tag] */
+	const uint8_t *status;          /* [n_alt][n_db] */
+	const int64_t *site;            /* [n_alt][n_db] */
 	uint8_t *any;                   /* [n_db]: an ALT was found */
-	int64_t *site;                  /* explain: [n_db][cap_alt] numbers in held, -1 = nothing stands there */
-	struct printed *printed;        /* [n_tag] */
-	struct held *held;
-	int64_t n_held, cap_held;
-	size_t held_bytes;              /* of all texts held */
-	struct str text, cell;
+	struct printed *printed;        /* [n_tag][1 << PRINTED_BITS] */
+	struct str cell;
 
 	uint8_t *out;
 	size_t n_out, cap_out;
+	size_t room;                    /* of it, what a record may need beside long texts */
 	size_t most_out;                /* bytes that a chunk became, the most so far */
 
 	int64_t alts, *count;           /* [n_db][N_FREQ] */
@@ -110,18 +120,12 @@ struct annot_work {
 int64_t annot_contig(struct annot_work *w, const char *name, size_t n);
 /* Adds an ask for one ALT (both as they stand, n > 0) of a record at a 1-based position, on the contig in hand. */
 void annot_ask(struct annot_work *w, int64_t pos, const uint8_t *ref, size_t n_ref, const uint8_t *alt, size_t n_alt, struct err *e);
-/* Those who answer are told what is coming. */
-int annot_ahead(struct annot_work *w, const struct run *r, struct err *e);
-/* Asks for the ALTs of a record: val, status, any.  1 when it passes the filters. */
-int annot_look(struct annot_work *w, const struct line *l, struct err *e);
-/* For a text value of val. */
-static inline const char *annot_get(const struct annot_work *w, fval v, size_t *n)
-{
-	const struct held *h = &w->held[fval_text_ref(v)];
-
-	*n = h->n;
-	return h->s ? h->s : w->text.s + h->at;
-}
+/* Looks up what is asked from a line on, which belongs to run r, as many lines at once as is good. */
+int annot_look(struct annot_work *w, int64_t line, int64_t r, struct err *e);
+/* Takes a record in hand whose asks were looked up.  1 when it passes the filters. */
+int annot_take(struct annot_work *w, const struct line *l, struct err *e);
+/* A text value of val; TEXT_PAD bytes from its first on may be read. */
+const char *annot_get(const struct annot_work *w, const struct annot_tag *t, fval v, size_t *n, struct err *e);
 /* What was looked up, and what stands there, of ALT i; 0 when that is missing. */
 int annot_query_text(struct annot_work *w, int db, int i, struct str *out);
 int annot_site_text(struct annot_work *w, int db, int i, struct str *out);

@@ -11,6 +11,18 @@
 #define SHIFT_MOST 10000                /* bases that left-alignment may bring a row before its source's POS without a run */
 #define ROOM_LEAST (4 << 20)
 
+/* Chunks that were parsed. */
+struct batch {
+	int n, at;                      /* the first that was not handed on */
+	struct parsed *chunk;
+};
+struct parsed {
+	struct tab *tab;                /* NULL: the feed has it */
+	struct strs extra;
+	struct sites_stats stats;
+	int ready;                      /* its rows have the feed's numbers */
+};
+
 /* A file at work. */
 struct file {
 	struct fbuild *b;
@@ -26,12 +38,11 @@ struct file {
 	struct sites_parser **parser;
 	struct hts_conv **conv;
 	struct str *text;
-	/* per chunk of a batch */
+	/* per chunk of a batch: one is parsed while the one before is handed on */
 	int n;
 	struct chunk **chunk;
-	struct tab **tab;
-	struct strs *extra;
-	struct sites_stats *stats;
+	struct batch batch[2];
+	struct batch *now, *last;
 };
 
 /* --- contigs ----------------------------------------------------------------- */
@@ -145,6 +156,7 @@ parse_some(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 
 	for (int64_t i = lo; i < hi && !e->code; i++) {
 		struct chunk *c = w->chunk[i], text = {0};
+		struct parsed *p = &w->now->chunk[i];
 		struct str *t = w->text ? &w->text[worker] : NULL;
 		struct err one = {0};
 		static const char pad[CHUNK_PAD];
@@ -161,7 +173,7 @@ parse_some(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 			c = &text;
 		}
 		if (!one.code)
-			sites_parse(w->parser[worker], c, 0, &w->tab[i]->f, &w->extra[i], &w->stats[i], &one);
+			sites_parse(w->parser[worker], c, 0, &p->tab->f, &p->extra, &p->stats, &one);
 		if (one.code)
 			err_set(e, one.code, "%s: %.400s", w->in.name, one.msg);
 	}
@@ -184,35 +196,99 @@ add_stats(struct fbuild *b, const struct sites_stats *s)
 	b->misfit += s->misfit;
 }
 
-/* A parsed chunk goes to the feed, in the order of the file. */
-static int
-pass_on(struct file *w, int i, struct err *e)
+/* Rows of a parsed chunk get the feed's numbers. */
+static void
+settle(struct file *w, struct parsed *p)
 {
 	struct fbuild *b = w->b;
-	const struct sites_stats *s = &w->stats[i];
-	struct tab *t = w->tab[i];
-	int32_t from = -1, to = -1, last;
-	int64_t seq = b->meta.records, bound;
+	int32_t from = -1, to = -1;
+	int64_t seq = b->meta.records;
 
-	w->tab[i] = NULL;
-	for (int64_t k = 0; k < t->f.n; k++) {
-		struct frow *r = &t->f.row[k];
+	for (int64_t k = 0; k < p->tab->f.n; k++) {
+		struct frow *r = &p->tab->f.row[k];
 
 		if (r->contig != from) {
 			from = r->contig;
-			to = number_of(w, settle_contig(w, &w->extra[i], from));
+			to = number_of(w, settle_contig(w, &p->extra, from));
 		}
 		r->contig = to;
 		r->seq += seq;
 	}
-	add_stats(b, s);
-	w->records += s->records;
-	feed_add(w->feed, t, e);
+	add_stats(b, &p->stats);
+	w->records += p->stats.records;
+	p->ready = 1;
+}
+
+/* A parsed chunk goes to the feed, in the order of the file; 1: not all of it, see feed_add. */
+static int
+pass_on(struct file *w, struct parsed *p, struct err *e)
+{
+	const struct sites_stats *s = &p->stats;
+	int32_t last;
+	int64_t bound;
+
+	if (!p->ready)
+		settle(w, p);
+	if (feed_add(w->feed, p->tab, e))
+		return 1;
+	p->tab = NULL;
 	if (e->code || w->feed->again || s->records == 0)
-		return e->code;
-	last = number_of(w, settle_contig(w, &w->extra[i], s->last_contig));
-	bound = s->last_pos - (b->ref ? SHIFT_MOST : 0);
-	return feed_bound(w->feed, (uint64_t)(uint32_t)last << 32 | (uint64_t)(bound > 0 ? bound : 0), e);
+		return 0;
+	last = number_of(w, settle_contig(w, &p->extra, s->last_contig));
+	bound = s->last_pos - (w->b->ref ? SHIFT_MOST : 0);
+	feed_bound(w->feed, (uint64_t)(uint32_t)last << 32 | (uint64_t)(bound > 0 ? bound : 0), e);
+	return 0;
+}
+
+/* Hands on what was parsed before, as far as that is possible. */
+static int
+pass_batch(struct file *w, int beside, struct err *e)
+{
+	struct fbuild *b = w->b;
+	struct batch *q = w->last;
+
+	w->feed->beside = beside;
+	for (; q->at < q->n && !e->code && !w->feed->again; q->at++)
+		if ((beside && b->beside && b->beside(b->ctx, 1, e)) || pass_on(w, &q->chunk[q->at], e))
+			break;
+	w->feed->beside = 0;
+	return e->code;
+}
+
+/* Block 0 of a job hands on, the others parse. */
+static int
+work(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
+{
+	struct file *w = ctx;
+
+	if (lo == 0 && !w->feed->collect)
+		pass_batch(w, 1, e);
+	return e->code ? e->code : parse_some(w, lo ? lo - 1 : 0, hi - 1, worker, e);
+}
+
+/* What was not handed on of a batch is given up. */
+static void
+forget_batch(struct file *w, struct batch *q)
+{
+	for (int i = 0; i < q->n; i++) {
+		if (q->chunk[i].tab)
+			feed_forget(w->feed, q->chunk[i].tab);
+		q->chunk[i].tab = NULL;
+	}
+	q->n = q->at = 0;
+}
+
+/* The rest of what was parsed before, with all threads at hand. */
+static int
+pass_rest(struct file *w, struct err *e)
+{
+	struct fbuild *b = w->b;
+
+	if (b->beside && !w->feed->collect && !e->code)
+		b->beside(b->ctx, 0, e);
+	pass_batch(w, 0, e);
+	forget_batch(w, w->last);
+	return e->code;
 }
 
 static int
@@ -222,30 +298,29 @@ read_all(struct file *w, int64_t before, int64_t total, struct err *e)
 	int n;
 
 	while (!w->feed->again && (n = source_next(&w->in, w->chunk, w->n, b->par, e)) > 0) {
-		struct err late = {0};
+		struct batch *swap = w->last;
 
 		for (int i = 0; i < n; i++) {
-			w->tab[i] = feed_tab(w->feed);
-			strs_clear(&w->extra[i]);
-			memset(&w->stats[i], 0, sizeof w->stats[i]);
+			struct parsed *p = &w->now->chunk[i];
+
+			p->tab = feed_tab(w->feed);
+			strs_clear(&p->extra);
+			memset(&p->stats, 0, sizeof p->stats);
+			p->ready = 0;
 		}
-		par_for(b->par, n, 1, parse_some, w, &late);
-		for (int i = 0; i < n; i++) {
-			if (!late.code && !e->code && !w->feed->again) {
-				pass_on(w, i, e);
-			} else {
-				frows_clear(&w->tab[i]->f);
-				mem_free(w->tab[i]);
-			}
-			w->tab[i] = NULL;
-		}
-		if (late.code)
-			err_set(e, late.code, "%s", late.msg);
+		w->now->n = n;
+		par_for(b->par, n + 1, 1, work, w, e);
+		pass_rest(w, e);
+		w->last = w->now;
+		w->now = swap;
 		if (b->tick && !e->code)
 			b->tick(before + w->in.bytes_in, total);
 		if (e->code)
 			break;
 	}
+	if (!e->code && !w->feed->again)
+		pass_batch(w, 0, e);
+	forget_batch(w, w->last);
 	return e->code;
 }
 
@@ -267,15 +342,15 @@ file_close(struct file *w)
 	for (int i = 0; i < w->n && w->chunk; i++) {
 		chunk_free(w->chunk[i]);
 		mem_free(w->chunk[i]);
-		strs_clear(&w->extra[i]);
+		for (int k = 0; k < 2; k++)
+			strs_clear(&w->batch[k].chunk[i].extra);
 	}
 	mem_free(w->parser);
 	mem_free(w->conv);
 	mem_free(w->text);
 	mem_free(w->chunk);
-	mem_free(w->tab);
-	mem_free(w->extra);
-	mem_free(w->stats);
+	mem_free(w->batch[0].chunk);
+	mem_free(w->batch[1].chunk);
 	mem_free(w->contig);
 	strs_clear(&w->late);
 	forget(&w->late_number);
@@ -380,9 +455,10 @@ file_start(struct file *w, const char *path, struct err *e)
 	}
 	w->n = threads > 1 ? 4 * threads : 1;
 	w->chunk = mem_new(struct chunk *, w->n);
-	w->tab = mem_new(struct tab *, w->n);
-	w->extra = mem_new(struct strs, w->n);
-	w->stats = mem_new(struct sites_stats, w->n);
+	for (int k = 0; k < 2; k++)
+		w->batch[k].chunk = mem_new(struct parsed, w->n);
+	w->now = &w->batch[0];
+	w->last = &w->batch[1];
 	for (int i = 0; i < w->n; i++)
 		w->chunk[i] = mem_new(struct chunk, 1);
 	return e->code;

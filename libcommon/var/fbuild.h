@@ -32,6 +32,9 @@ struct fbuild {
 	/* Called before the first row with the columns; then with rows in order. */
 	int (*begin)(void *ctx, const struct fcols *cols, struct err *e);
 	int (*row)(void *ctx, const struct frows *r, int64_t i, struct err *e);
+	/* May be NULL.  on: rows that come now are handed on beside other work, so that row() must not use par; 1 when it would rather have
+	 * no more of them that way.  0: that is over. */
+	int (*beside)(void *ctx, int on, struct err *e);
 	/* Called when the order turns out to be broken: gives back the rows so far as a database (*so_far, which fbuild closes; NULL = there were none), and
 	 * takes rows anew from the first on.  May be NULL: then the input is read again from its beginning, after another begin, or, where
 	 * that cannot be done, all rows go through temporary files from the start. */

@@ -15,7 +15,7 @@ static inline uint64_t fbuild_place(const struct frow *w) { return (uint64_t)(ui
 /* Rows of one chunk, kept until all of them were handed on. */
 struct tab {
 	struct frows f;
-	int64_t left;
+	int64_t at, left;               /* rows before `at` were taken out */
 	struct tab *next;
 };
 
@@ -49,6 +49,7 @@ struct feed {
 	struct strs contig;             /* names, by number */
 	struct map number;              /* the other way round, while a pass runs */
 	int collect;                    /* rows go to runs */
+	int beside;                     /* rows are handed on beside other work: nothing may use par */
 	int again;                      /* the order is broken, and nobody can give back the rows so far */
 	int64_t room;                   /* bytes of collected rows in memory */
 	/* the window: w[lo..hi), sorted */
@@ -64,8 +65,11 @@ struct feed {
 };
 
 struct tab *feed_tab(struct feed *f);
-/* Hands on what is in a tab (numbers of contigs are the feed's), which is the feed's from now on. */
+/* Hands on what is in a tab (numbers of contigs are the feed's), which is the feed's from now on.  1: not all of it, for that may not
+ * be done beside other work: to be called again afterwards. */
 int feed_add(struct feed *f, struct tab *t, struct err *e);
+/* Of a tab what the feed has not taken is given up. */
+void feed_forget(struct feed *f, struct tab *t);
 /* All that comes from now on has a place >= bound. */
 int feed_bound(struct feed *f, uint64_t bound, struct err *e);
 /* Everything out. */

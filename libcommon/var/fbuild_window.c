@@ -18,6 +18,7 @@ feed_tab(struct feed *f)
 		frows_init(&t->f, f->b->cols.n);
 	}
 	t->next = NULL;
+	t->at = t->left = 0;
 	return t;
 }
 
@@ -134,11 +135,12 @@ insert(struct feed *f, struct tab *t, int64_t i)
 int
 feed_add(struct feed *f, struct tab *t, struct err *e)
 {
-	int64_t i = 0, n = t->f.n;
+	int64_t i = t->at, n = t->f.n;
 	uint64_t last = f->last.n ? fbuild_place(&f->last.row[0]) : 0;
 
 	/* One more than its rows: it stays until this call is through. */
-	t->left = n + 1;
+	if (i == 0)
+		t->left = n + 1;
 	for (; i < n && !f->collect && !e->code; i++) {
 		if (f->last.n && fbuild_place(&t->f.row[i]) <= last) {
 			int c = frows_order(&t->f, i, &f->last, 0);
@@ -149,6 +151,10 @@ feed_add(struct feed *f, struct tab *t, struct err *e)
 				continue;
 			}
 			if (c < 0) {
+				if (f->beside) {
+					t->at = i;
+					return 1;
+				}
 				if (broken(f, e))
 					break;
 				i--;
@@ -164,7 +170,15 @@ feed_add(struct feed *f, struct tab *t, struct err *e)
 	for (; i < n; i++)
 		drop_ref(f, t);
 	drop_ref(f, t);
-	return e->code;
+	return 0;
+}
+
+void
+feed_forget(struct feed *f, struct tab *t)
+{
+	/* Its rows, and the one more; none counts before any was taken. */
+	t->left = t->left ? t->left - (t->f.n - t->at) : 1;
+	drop_ref(f, t);
 }
 
 int

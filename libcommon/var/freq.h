@@ -46,9 +46,10 @@ struct freq {
 	fval (*value)(struct freq_cursor *k, const struct freq_hit *hit, int col, struct err *e);
 	/* The bytes of a text value that value() gave, valid until the next text() or find(). */
 	const char *(*text)(struct freq_cursor *k, int col, fval v, size_t *n, struct err *e);
-	/* n values at once, out[i * stride]; NULL: there is only value().  lasting: texts of even references (fval_text_ref) stay where they
-	 * are until close, 16 bytes behind them may be read, and the same reference in the same column means the same text. */
-	void (*values)(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n, fval *out, int64_t stride, struct err *e);
+	/* n values at once, out[n]; NULL: there is only value().  lasting: texts of even references (fval_text_ref) stay where they
+	 * are until close, 16 bytes behind them may be read, and the same reference in the same column means the same text.  Returns 0
+	 * when all texts are of that kind. */
+	int (*values)(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n, fval *out, struct err *e);
 	int lasting;
 	void (*at)(struct freq_cursor *k, int contig, int64_t pos, freq_at_fn *fn, void *ctx, struct err *e);
 	void (*close)(struct freq *f);

@@ -470,15 +470,14 @@ round_places(struct fval_rule r, u128 v, int places)
 	return carry(r.digits, d);
 }
 
-fval
-fval_quotient(struct fval_rule r, int64_t a, int64_t b)
+/* a / b where it is rounded twice, or too near to a tie for doubles. */
+static __attribute__((noinline)) fval
+quotient_with_care(struct fval_rule r, int64_t a, int64_t b)
 {
 	double x = (double)a / (double)b;
-	struct decimal d = { 0, 0 };
+	struct decimal d;
 	int near;
 
-	if (a == 0)
-		return in_style(r, d);
 	if (r.places > 0) {
 		int places = r.places > 18 ? 18 : r.places;
 		double s = x * pow10_of(places), rest;
@@ -491,10 +490,26 @@ fval_quotient(struct fval_rule r, int64_t a, int64_t b)
 		return in_style(r, round_places(r, round_ratio((u128)a, (u128)b, places, 1), places));
 	}
 	d = round_double(r.digits, x, &near);
-	if (near && r.up)
+	if (r.up)
 		d.digits = (int64_t)round_ratio((u128)a, (u128)b, r.digits - 1 - d.exp, 0);
-	else if (near)
+	else
 		d = by_printf(r.digits, x);
+	return in_style(r, carry(r.digits, d));
+}
+
+fval
+fval_quotient(struct fval_rule r, int64_t a, int64_t b)
+{
+	struct decimal d = { 0, 0 };
+	int near;
+
+	if (a == 0)
+		return in_style(r, d);
+	if (r.places > 0)
+		return quotient_with_care(r, a, b);
+	d = round_double(r.digits, (double)a / (double)b, &near);
+	if (near)
+		return quotient_with_care(r, a, b);
 	return in_style(r, carry(r.digits, d));
 }
 

@@ -7,6 +7,9 @@
  *	         in their order.  The most frequent number may be taken out first (flags say where it stood), every 16 numbers
  *	         may have a base of their own, and numbers may be given as what remains after a prediction.
  *
+ * Arrays may also share rows: the codes of element 0 of all of them stand side by side, then those of element 1, so that whoever asks
+ * for one element of each array finds them together.  Nothing but a base and exceptions, whose places are flags, is done there.
+ *
  * A description (head) and the bits themselves (data) are two streams, so that all of a block's heads can be read
  * without touching data.  Little-endian; data of each array begins at a byte; 8 bytes behind the data must be readable.
  */
@@ -65,13 +68,26 @@ vxbits_take(struct vxbits_in *in, size_t n)
 	return p;
 }
 
+/* Arrays that share rows, while they are put: codes of one array behind the other. */
+struct vxbits_rows_out {
+	uint64_t *code;                 /* [n_array][n] */
+	uint8_t *w;                     /* [n_array] */
+	int n_array, cap, n;
+	uint32_t width;                 /* bits of a row */
+};
+
 struct vxbits_out {
 	struct str head, data;
+	struct vxbits_rows_out rows;
 };
 void vxbits_put_varint(struct str *t, uint64_t v);
 void vxbits_put_zigzag(struct str *t, int64_t v);
 /* n numbers of w <= 57 bits, then up to the next byte. */
 void vxbits_put(struct str *t, const uint64_t *v, int n, int w);
+/* Arrays that share n rows begin, and, when all were put, their rows are added to t. */
+void vxbits_rows_begin(struct vxbits_out *o, int n);
+void vxbits_rows_put(const struct vxbits_out *o, struct str *t);
+void vxbits_rows_end(struct vxbits_out *o);        /* frees them */
 
 VXBITS_INLINE uint64_t
 vxbits_load(const uint8_t *p)
@@ -213,7 +229,7 @@ vxflags_rank(const struct vxflags *f, uint32_t i)
 
 /* --- numbers ------------------------------------------------------------------------ */
 
-enum vxints_flag { VXINTS_CONST = 1, VXINTS_MODE = 2, VXINTS_SUBS = 4, VXINTS_OVER = 8, VXINTS_REST = 16, VXINTS_EXC = 32 };
+enum vxints_flag { VXINTS_CONST = 1, VXINTS_MODE = 2, VXINTS_SUBS = 4, VXINTS_OVER = 8, VXINTS_REST = 16, VXINTS_EXC = 32, VXINTS_ROW = 64 };
 
 struct vxints {
 	uint8_t flags, shift, w, w_sub, w_exc;
@@ -221,9 +237,22 @@ struct vxints {
 	uint16_t n_exc;
 	uint16_t sub, sample, exc;      /* where these stand: so many bytes before, behind, behind the codes */
 	uint32_t ratio;                 /* VXINTS_REST: the prediction is vxints_predict */
-	int64_t base, mode, exc_base;
-	struct vxflags at_mode;
+	int64_t base, exc_base;
+	union {
+		int64_t mode;
+		struct {
+			uint32_t bit, width;    /* VXINTS_ROW: where in a row, and bits of a row */
+		};
+	};
+	struct vxflags at_mode;         /* VXINTS_ROW: where exceptions stand, which are in front of it */
 	const uint8_t *code;
+};
+
+/* Rows that arrays share, while their heads are read. */
+struct vxbits_rows {
+	const uint8_t *p;
+	int n;
+	uint32_t width, used;           /* bits of a row; of those that were given out */
 };
 
 /* What is put: v[n].  parent (NULL = none): numbers from which v may be predicted, >= 0.  ones (NULL = none): flags of n bytes;
@@ -233,6 +262,7 @@ struct vxints_from {
 	int n;
 	const int64_t *parent;
 	const uint8_t *ones;
+	int row;                        /* they share rows with others */
 };
 /* What it chose matters to the caller: flags, and whether the mode is taken out by dense flags. */
 struct vxints_chosen {
@@ -258,9 +288,42 @@ vxbits_byte(struct vxbits_in *in, unsigned most)
 	return in->bad ? 0 : b;
 }
 
-/* Reads n numbers; ones: see vxints_get.  Not 0: they are damaged. */
+/* Numbers that share rows. */
 VXBITS_INLINE int
-vxints_read(struct vxints *x, struct vxbits_in *in, int n, const struct vxflags *ones)
+vxints_read_row(struct vxints *x, struct vxbits_in *in, int n, struct vxbits_rows *rows)
+{
+	if (!rows || rows->n != n || x->flags & ~(VXINTS_ROW | VXINTS_REST | VXINTS_EXC))
+		return in->bad = 1;
+	x->n = (uint16_t)n;
+	x->base = vxbits_zigzag(in);
+	x->shift = vxbits_byte(in, 57);
+	x->w = vxbits_byte(in, VXBITS_WIDTH);
+	x->code = rows->p;
+	x->bit = rows->used;
+	x->width = rows->width;
+	if (x->w > rows->width - rows->used)
+		return in->bad = 1;
+	rows->used += x->w;
+	if (x->flags & VXINTS_EXC) {
+		uint64_t k = vxbits_varint(in);
+
+		if (k > (uint64_t)n || in->bad)
+			return in->bad = 1;
+		x->n_exc = (uint16_t)k;
+		x->exc_base = vxbits_zigzag(in);
+		x->w_exc = vxbits_byte(in, VXBITS_WIDTH);
+		vxbits_take(in, (k * x->w_exc + 7) / 8);
+		vxflags_read(&x->at_mode, in, n);
+		/* all of them would be no exceptions */
+		if (x->at_mode.ones != k || x->at_mode.kind <= VXFLAGS_ALL)
+			in->bad = 1;
+	}
+	return in->bad;
+}
+
+/* Reads n numbers; ones: see vxints_get.  rows: what they may share, or NULL.  Not 0: they are damaged. */
+VXBITS_INLINE int
+vxints_read(struct vxints *x, struct vxbits_in *in, int n, const struct vxflags *ones, struct vxbits_rows *rows)
 {
 	const uint8_t *sub = NULL, *sample, *exc;
 	int m = n;
@@ -268,13 +331,15 @@ vxints_read(struct vxints *x, struct vxbits_in *in, int n, const struct vxflags 
 	x->n = x->n_exc = x->sample = x->exc = 0;
 	x->base = 0;
 	x->code = in->data;
-	x->flags = vxbits_byte(in, 63);
+	x->flags = vxbits_byte(in, 127);
 	if (x->flags & VXINTS_REST) {
 		uint64_t r = vxbits_varint(in);
 
 		x->ratio = (uint32_t)r;
 		in->bad |= r > UINT32_MAX;
 	}
+	if (x->flags & VXINTS_ROW)
+		return vxints_read_row(x, in, n, rows);
 	if (x->flags & VXINTS_CONST) {
 		x->base = vxbits_zigzag(in);
 		return in->bad;
@@ -324,6 +389,29 @@ vxints_read(struct vxints *x, struct vxbits_in *in, int n, const struct vxflags 
 		}
 	}
 	return in->bad;
+}
+
+/* The exceptions of numbers that share rows. */
+VXBITS_INLINE const uint8_t *
+vxints_row_exc(const struct vxints *x)
+{
+	return x->at_mode.p - (x->n_exc * x->w_exc + 7) / 8;
+}
+
+/* Number i of those that share rows. */
+VXBITS_INLINE int64_t
+vxints_row(const struct vxints *x, uint32_t i)
+{
+	uint64_t bit = (uint64_t)i * x->width + x->bit, all = ((uint64_t)1 << x->w) - 1, v = vxbits_load(x->code + (bit >> 3)) >> (bit & 7) & all;
+
+	if (x->n_exc && v == all) {
+		uint32_t k = vxflags_rank(&x->at_mode, i);
+
+		if (k >= x->n_exc)
+			k = x->n_exc - 1u;
+		return (int64_t)((uint64_t)x->exc_base + vxbits_get(vxints_row_exc(x), k, x->w_exc));
+	}
+	return (int64_t)((uint64_t)x->base + (v << x->shift));
 }
 
 /* Exceptions among the first i codes. */
@@ -382,7 +470,9 @@ vxints_get(const struct vxints *x, uint32_t i, int64_t parent, const struct vxfl
 {
 	int64_t v = x->base;
 
-	if (!(x->flags & VXINTS_CONST)) {
+	if (x->flags & VXINTS_ROW) {
+		v = vxints_row(x, i);
+	} else if (!(x->flags & VXINTS_CONST)) {
 		int at = x->flags & VXINTS_MODE ? vxints_at(x, i, ones) : (int)i;
 
 		v = at == -1 ? x->mode : at == -2 ? 1 : at < x->n ? vxints_code(x, (uint32_t)at) : 0;

@@ -43,6 +43,9 @@ struct vxg_writer;
 struct vxg_writer *vxg_create(int fd, const struct fcols *cols, struct par *par, struct err *e);
 /* Row i of r, in rising order (ERR_DATA else).  Blocks are packed by all threads, some hundred at a time. */
 int vxg_put(struct vxg_writer *w, const struct frows *r, int64_t i, struct err *e);
+/* on: rows are put beside other work of the threads, so that full blocks wait; 1 when no more should be put that way.  0: that is over, what waits
+ * is packed if there is much of it.  The bytes are the same. */
+int vxg_beside(struct vxg_writer *w, int on, struct err *e);
 /* Everything out, the end mark last; m says what is known.  Frees w, also with e set. */
 int vxg_finish(struct vxg_writer *w, const struct vxg_meta *m, struct err *e);
 int64_t vxg_memory(int n_col, int threads);     /* bytes that a writer takes */

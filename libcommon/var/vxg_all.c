@@ -86,13 +86,31 @@ spread(const int64_t *restrict code, int64_t mode, const struct vxflags *at_mode
 	}
 }
 
+/* n numbers of rows that are shared. */
+static void
+rows_all(const struct vxints *x, int n, int64_t *restrict out)
+{
+	const uint8_t *exc = x->n_exc ? vxints_row_exc(x) : NULL;
+	uint64_t all = ((uint64_t)1 << x->w) - 1, bit = x->bit;
+	uint32_t k = 0;
+
+	for (int i = 0; i < n; i++, bit += x->width) {
+		uint64_t v = vxbits_load(x->code + (bit >> 3)) >> (bit & 7) & all;
+
+		out[i] = v == all && k < x->n_exc ? (int64_t)((uint64_t)x->exc_base + vxbits_get(exc, k++, x->w_exc)) :
+		    (int64_t)((uint64_t)x->base + (v << x->shift));
+	}
+}
+
 /* n numbers; parent[n] or NULL; ones: as in vxints_get. */
 static void
 ints_all(const struct vxints *x, int n, const fval *parent, const struct vxflags *ones, int64_t *restrict out)
 {
 	int64_t code[VXG_ROWS + 1];
 
-	if (x->flags & VXINTS_CONST) {
+	if (x->flags & VXINTS_ROW) {
+		rows_all(x, n, out);
+	} else if (x->flags & VXINTS_CONST) {
 		int64_t base = x->base;
 
 		for (int i = 0; i < n; i++)
@@ -183,17 +201,28 @@ own_all(const struct vxg_block *b, const struct fcols *cols, int col, const fval
 }
 
 static void
-derived_all(const struct vxg_block *b, const struct vxg_shape *sh, int col, int compute, const fval *val, fval *out)
+derived_all(const struct vxg_block *b, const struct vxg_shape *sh, int col, int compute, const fval *val, struct vxg_derived *d, fval *out)
 {
 	const struct vxg_col *c = &b->col[col];
 	int n = (int)b->n, m = 0;
 	uint8_t off[VXG_ROWS];
 	fval got[VXG_ROWS];
 
-	for (int i = 0; i < n; i++)
-		out[i] = compute ? vxg_derived(b, sh, col, val, (uint32_t)i) : VXG_DERIVE;
+	d->num = val + (size_t)sh->num[col] * VXG_STRIDE;
+	d->den = val + (size_t)sh->den[col] * VXG_STRIDE;
+	d->rule = c->rule;
+	d->zero = c->zero;
+	d->where = b->col[sh->den[col]].where;
+	d->ratio = c->derive == VXG_RATIO;
+	d->table = sh->table ? sh->table[col] : NULL;
+	d->off = 0;
+	for (int i = 0; i < n && compute; i++)
+		out[i] = vxg_derived(d, out, (uint32_t)i);
 	if (c->off.kind == VXFLAGS_NONE)
 		return;
+	d->off = 1;
+	for (int i = 0; i < n && !compute; i++)
+		out[i] = VXG_DERIVE;
 	flags_all(&c->off, n, off);
 	if (!c->empty)
 		stored_all(b, sh->cols->ac, c, c->off.ones, NULL, got);
@@ -203,7 +232,7 @@ derived_all(const struct vxg_block *b, const struct vxg_shape *sh, int col, int 
 }
 
 void
-vxg_block_all(const struct vxg_block *b, const struct vxg_shape *sh, int derived, fval *val)
+vxg_block_all(const struct vxg_block *b, const struct vxg_shape *sh, int compute, fval *val, struct vxg_derived *derived)
 {
 	int an = sh->cols->an;
 
@@ -213,7 +242,7 @@ vxg_block_all(const struct vxg_block *b, const struct vxg_shape *sh, int derived
 		fval *out = val + (size_t)c * VXG_STRIDE;
 
 		if (b->col[c].derive) {
-			derived_all(b, sh, c, derived, val, out);
+			derived_all(b, sh, c, compute, val, &derived[c], out);
 		} else {
 			own_all(b, sh->cols, c, c != an && an >= 0 && (b->col[c].a.flags & VXINTS_REST) && !b->col[c].empty ?
 			    val + (size_t)an * VXG_STRIDE : NULL, out);
@@ -222,11 +251,15 @@ vxg_block_all(const struct vxg_block *b, const struct vxg_shape *sh, int derived
 }
 
 void
-vxg_block_positions(const struct vxg_block *b, uint32_t *pos)
+vxg_block_keys(const struct vxg_block *b, uint32_t *pos, uint8_t *code)
 {
 	uint32_t row = 0, bits = 8 * b->n_upper;
 
 	for (uint32_t at = 0; at < bits && row < b->n; at += 64)
 		for (uint64_t x = vxbits_load(b->upper + at / 8); x && row < b->n; x &= x - 1, row++)
 			pos[row] = b->pos0 + ((at + (uint32_t)__builtin_ctzll(x) - row) << b->low_w) + (uint32_t)vxbits_get(b->low, row, b->low_w);
+	for (uint32_t i = 0; i < b->n; i += 2) {
+		code[i] = b->code[i >> 1] & 15;
+		code[i + 1] = b->code[i >> 1] >> 4;
+	}
 }

@@ -60,7 +60,7 @@ read_keys(struct vxg_block *b, struct vxbits_in *in)
 	if (in->bad || vxbits_rank(b->upper, 8 * b->n_upper) != b->n)
 		return in->bad = 1;
 	if (nl) {
-		vxints_read(&b->long_end, in, (int)nl, NULL);
+		vxints_read(&b->long_end, in, (int)nl, NULL, NULL);
 		heap = vxbits_varint(in);
 		b->n_long_heap = (uint32_t)heap;
 		b->long_heap = vxbits_take(in, heap);
@@ -72,7 +72,7 @@ read_keys(struct vxg_block *b, struct vxbits_in *in)
 
 /* Values over n rows: what is missing, what is text, numbers. */
 VXBITS_INLINE int
-read_values(struct vxg_col *c, struct vxg_more *more, struct vxbits_in *in, int flags, int n, const struct vxflags *ones)
+read_values(struct vxg_col *c, struct vxg_more *more, struct vxbits_in *in, int flags, int n, const struct vxflags *ones, struct vxbits_rows *rows)
 {
 	c->a.flags = VXINTS_CONST;
 	c->a.base = 0;
@@ -90,7 +90,7 @@ read_values(struct vxg_col *c, struct vxg_more *more, struct vxbits_in *in, int 
 		c->has_text = 1;
 		more->n_text = more->text.ones;
 		n -= more->text.ones;
-		vxints_read(&more->ends, in, more->n_text, NULL);
+		vxints_read(&more->ends, in, more->n_text, NULL, NULL);
 		heap = vxbits_varint(in);
 		stored = vxbits_varint(in);
 		if (in->bad || heap > UINT32_MAX || stored > heap)
@@ -103,9 +103,9 @@ read_values(struct vxg_col *c, struct vxg_more *more, struct vxbits_in *in, int 
 		return in->bad = 1;
 	if (n == 0)
 		return 0;
-	vxints_read(&c->a, in, n, flags & 24 ? NULL : ones);
+	vxints_read(&c->a, in, n, flags & 24 ? NULL : ones, rows);
 	if (c->type == FTYPE_FLOAT)
-		vxints_read(&more->b, in, n, NULL);
+		vxints_read(&more->b, in, n, NULL, rows);
 	return in->bad;
 }
 
@@ -122,7 +122,7 @@ ones_of(const struct vxg_block *b, const struct fcols *cols)
 }
 
 VXBITS_INLINE int
-read_column(struct vxg_block *b, const struct vxg_shape *sh, int i, struct vxbits_in *in)
+read_column(struct vxg_block *b, const struct vxg_shape *sh, int i, struct vxbits_in *in, struct vxbits_rows *rows)
 {
 	const struct fcols *cols = sh->cols;
 	struct vxg_col *c = &b->col[i];
@@ -159,13 +159,13 @@ read_column(struct vxg_block *b, const struct vxg_shape *sh, int i, struct vxbit
 		/* a denominator: only where its numerator is not 0 */
 		const struct vxg_col *a = sh->num_of[i] < 0 ? NULL : &b->col[sh->num_of[i]];
 
-		if (!a || a->empty || a->where || a->missing.kind || a->has_text ||
+		if (b->tier || !a || a->empty || a->where || a->missing.kind || a->has_text ||
 		    (a->a.flags & (VXINTS_MODE | VXINTS_REST)) != VXINTS_MODE || a->a.mode != 0)
 			return in->bad = 1;
 		n -= a->a.at_mode.ones;
 		c->off = a->a.at_mode;
 	}
-	return read_values(c, &b->more[i], in, flags, n, c->derive || c->where ? NULL : ones_of(b, cols));
+	return read_values(c, &b->more[i], in, flags, n, c->derive || c->where ? NULL : ones_of(b, cols), rows);
 }
 
 int
@@ -207,6 +207,7 @@ vxg_block_room(struct vxg_block *b, int n_col)
 	b->col = (struct vxg_col *)(void *)mem_raw(char, VXG_COL_BYTES * n_col);
 	memset((void *)b->col, 0, (size_t)VXG_COL_BYTES * (size_t)n_col);
 	b->more = (struct vxg_more *)(void *)(b->col + n_col);
+	b->quick = (struct vxg_quick *)(void *)(b->more + n_col);
 }
 
 COUNTS
@@ -220,7 +221,7 @@ vxg_block_read(struct vxg_block *b, const uint8_t *p, size_t length, struct err 
 		return e->code;
 	if (length < VXG_HEAD + VXG_PAD)
 		return damaged(e, "length");
-	b->opened = 0;
+	b->opened = b->has_text = 0;
 	b->ac_row = b->an_row = UINT32_MAX;
 	b->p = p;
 	b->length = (uint32_t)length;
@@ -242,6 +243,22 @@ vxg_block_read(struct vxg_block *b, const uint8_t *p, size_t length, struct err 
 	return 0;
 }
 
+/* The rows that arrays of a common block share. */
+static int
+read_rows(struct vxg_block *b, const struct vxg_shape *sh, struct vxbits_in *in, struct vxbits_rows *rows)
+{
+	uint64_t width = vxbits_varint(in);
+
+	if (in->bad || width > (uint64_t)sh->cols->n * 2 * VXBITS_WIDTH)
+		return 1;
+	rows->n = (int)b->n;
+	rows->width = (uint32_t)width;
+	rows->p = vxbits_take(in, (b->n * (size_t)width + 7) / 8);
+	b->rows = rows->p;
+	b->row_width = rows->width;
+	return in->bad;
+}
+
 COUNTS
 int
 vxg_block_columns(struct vxg_block *b, const struct vxg_shape *sh, struct err *e)
@@ -249,23 +266,33 @@ vxg_block_columns(struct vxg_block *b, const struct vxg_shape *sh, struct err *e
 	struct vxbits_in in = b->rest;
 	int n = sh->cols->n;
 	int64_t seen = 0;
+	struct vxbits_rows rows = {0};
 
 	if (e->code || b->opened)
 		return e->code;
+	if (b->tier && read_rows(b, sh, &in, &rows))
+		return damaged(e, "rows");
 	for (int k = 0; k < n; k++) {
 		int64_t before = (int64_t)(in.at + in.used);
+		uint32_t bits = rows.used;
+		int c = sh->order[k];
 
-		if (read_column(b, sh, sh->order[k], &in))
-			return damaged(e, sh->cols->c[sh->order[k]].name);
+		if (read_column(b, sh, c, &in, &rows))
+			return damaged(e, sh->cols->c[c].name);
+		b->has_text |= b->col[c].has_text;
+		if (b->tier)
+			vxg_quick_set(b, c);
 		if (b->bytes) {
-			seen += (int64_t)(in.at + in.used) - before;
-			b->bytes[sh->order[k]] += (int64_t)(in.at + in.used) - before;
+			int64_t bytes = (int64_t)(in.at + in.used) - before + (int64_t)(rows.used - bits) * b->n / 8;
+
+			seen += bytes;
+			b->bytes[c] += bytes;
 		}
 	}
 	if (b->bytes)
 		b->bytes[n] += (int64_t)b->length - seen;
 	b->opened = 1;
-	return in.at != in.n ? damaged(e, "heads") : 0;
+	return in.at != in.n || rows.used != rows.width ? damaged(e, "heads") : 0;
 }
 
 /* --- keys ----------------------------------------------------------------------------------- */
@@ -369,10 +396,11 @@ packed_base(const uint8_t *p, uint32_t i)
 
 COUNTS
 int
-vxg_block_allele(const struct vxg_block *b, uint32_t lo, uint32_t n, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt)
+vxg_block_allele(const struct vxg_block *b, uint32_t lo, uint32_t n, int code, uint32_t stub, const char *ref, uint32_t n_ref,
+	const char *alt, uint32_t n_alt)
 {
-	uint32_t stub = 0, rank = 0;
-	int code = vxg_allele_code(ref, n_ref, alt, n_alt, &stub), ranked = 0;
+	uint32_t rank = 0;
+	int ranked = 0;
 
 	for (uint32_t row = lo; row < lo + n; row++) {
 		uint32_t c = (uint32_t)vxbits_get(b->code, row, 4), have, r, a;

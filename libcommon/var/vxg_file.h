@@ -10,7 +10,9 @@
 #include <stdatomic.h>
 #include "var/vxg_impl.h"
 
+/* Questions in a row after which a block is laid open; common ones, of which only the keys are. */
 #define WIDE_AFTER 8
+#define WIDE_COMMON 24
 
 struct vxg {
 	struct freq f;                  /* first: what the caller holds */
@@ -41,17 +43,31 @@ struct slot {
 	size_t cap;
 };
 
-/* A block of which many rows are asked, laid open. */
+/* Keys of a block of which many rows are asked, laid open. */
 struct wide {
-	int64_t id;
-	uint32_t pos[VXG_ROWS];
-	fval *val;                      /* [n_col][VXG_STRIDE] */
+	int64_t id;                     /* -1 = none */
+	const struct slot *slot;        /* where it was */
+	int contig;
+	uint32_t lo, hi;                /* positions of its first row, of its last one */
+	uint32_t gap_lo, gap_hi;        /* positions of rows between which nothing stands */
 	uint32_t n, at;                 /* rows; where the last question ended */
+	uint32_t pos[VXG_ROWS];
+	uint8_t code[VXG_ROWS];         /* of alleles */
+};
+
+/* A column of a block whose values lie open. */
+struct ready {
+	const fval *val;                /* [rows] */
+	const struct vxg_derived *derived;      /* NULL: it is not */
 };
 
 struct freq_cursor {
 	struct vxg *x;
 	struct wide wide[VXG_TIERS];
+	int64_t val_id;                 /* the rare block whose values lie open */
+	fval *val;                      /* [n_col][VXG_STRIDE] */
+	struct vxg_derived *derived;    /* [n_col] */
+	struct ready *ready;            /* [n_col] */
 	int64_t asked_id[VXG_TIERS];    /* the block asked last, and how often in a row */
 	int asked[VXG_TIERS];
 	struct slot *slot[VXG_TIERS];   /* a power of two of each */

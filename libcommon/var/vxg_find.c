@@ -49,7 +49,9 @@ cursor(struct freq *f, struct err *e)
 		for (int i = 0; i < k->n_slot[t]; i++)
 			k->slot[t][i].id = -1;
 		k->wide[t].id = k->asked_id[t] = -1;
+		k->wide[t].contig = -1;
 	}
+	k->val_id = -1;
 	k->range[0].contig = k->range[1].contig = -1;
 	k->heap_id = -1;
 	return k;
@@ -66,8 +68,10 @@ cursor_free(struct freq_cursor *k)
 			mem_free(k->slot[t][i].own);
 		}
 		mem_free(k->slot[t]);
-		mem_free(k->wide[t].val);
 	}
+	mem_free(k->val);
+	mem_free(k->derived);
+	mem_free(k->ready);
 	str_clear(&k->heap);
 	mem_free(k);
 }
@@ -206,92 +210,121 @@ locate(struct freq_cursor *k, int contig, int tier, uint32_t pos, uint64_t *next
 	return lo - 1;
 }
 
-/* After so many rows of one block it is laid open. */
-static int
-widen(struct freq_cursor *k, int tier, struct vxg_block *b, int64_t id, struct err *e)
+/* After so many questions to one block its keys are laid open. */
+static void
+widen(struct freq_cursor *k, int tier, const struct slot *s)
 {
 	struct wide *w = &k->wide[tier];
 
-	if (k->asked_id[tier] != id) {
-		k->asked_id[tier] = id;
+	if (w->id == s->id)
+		return;
+	if (k->asked_id[tier] != s->id) {
+		k->asked_id[tier] = s->id;
 		k->asked[tier] = 0;
 	}
-	if (w->id == id)
-		return 1;
-	if (++k->asked[tier] < WIDE_AFTER || columns(k->x, b, id, e))
-		return 0;
-	if (!w->val)
-		w->val = mem_new(fval, (int64_t)k->x->d.cols.n * VXG_STRIDE);
-	vxg_block_positions(b, w->pos);
-	vxg_block_all(b, &k->x->shape, 0, w->val);
-	w->id = id;
-	w->n = b->n;
+	if (++k->asked[tier] < (tier ? WIDE_COMMON : WIDE_AFTER))
+		return;
+	vxg_block_keys(&s->b, w->pos, w->code);
+	w->id = s->id;
+	w->slot = s;
+	w->contig = (int)s->b.contig;
+	w->lo = w->pos[0];
+	w->hi = w->pos[s->b.n - 1];
+	w->gap_lo = w->gap_hi = 0;
+	w->n = s->b.n;
 	w->at = 0;
-	return 1;
 }
 
-/* vxg_block_at in a block laid open: near to where the last question ended, or by halving. */
-static uint32_t
-wide_at(struct wide *w, uint32_t pos, uint32_t *lo)
-{
-	uint32_t i = w->at, n = 0, end = i + 6 < w->n ? i + 6 : w->n;
+/* What is asked for. */
+struct wanted {
+	uint32_t pos, n_ref, n_alt, stub;
+	int code;
+	const char *ref, *alt;
+};
 
-	while (i < end && w->pos[i] < pos)
+static inline int
+found(struct freq_cursor *k, int tier, const struct slot *s, int row, struct freq_hit *hit)
+{
+	hit->row = row;
+	hit->block = &s->b;
+	hit->part = tier;
+	k->found = &s->b;
+	k->found_id = s->id;
+	return row;
+}
+
+/* Whether a block laid open answers for a position alone: there are rows of it before and behind. */
+static inline int
+in_wide(const struct wide *w, int contig, uint32_t pos)
+{
+	return w->contig == contig && pos > w->lo && pos < w->hi && w->slot->id == w->id;
+}
+
+/* Asks such a block: the row of the allele, or -1; *any is set when there are rows of its position.  They are near to where the last question
+ * ended, mostly. */
+static inline int
+ask_wide(struct freq_cursor *k, int tier, const struct wanted *q, struct freq_hit *hit, int *any)
+{
+	struct wide *w = &k->wide[tier];
+	const uint32_t *pos = w->pos, p = q->pos;
+	uint32_t i = w->at, n = 0, end = i + 6;
+	int row = -1;
+
+	while (i < end && pos[i] < p)
 		i++;
-	if (i == end || (i > 0 && w->pos[i - 1] >= pos)) {
+	if (pos[i] < p || (i > 0 && pos[i - 1] >= p)) {
 		uint32_t hi = w->n;
 
 		i = 0;
 		while (i < hi) {
 			uint32_t mid = (i + hi) / 2;
 
-			if (w->pos[mid] < pos)
+			if (pos[mid] < p)
 				i = mid + 1;
 			else
 				hi = mid;
 		}
 	}
-	*lo = w->at = i;
-	while (i + n < w->n && w->pos[i + n] == pos)
-		n++;
-	return n;
-}
-
-/* Asks one block: the row of the allele, or -1; *any is set when there are rows of its position. */
-static int
-ask(struct freq_cursor *k, int tier, struct slot *s, uint32_t pos, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt,
-	struct freq_hit *hit, int *any, struct err *e)
-{
-	struct vxg_block *b = &s->b;
-	uint32_t lo, n = widen(k, tier, b, s->id, e) ? wide_at(&k->wide[tier], pos, &lo) : vxg_block_at(b, pos, &lo);
-	int row;
-
+	w->at = i;
+	w->gap_lo = i ? pos[i - 1] : 0;
+	w->gap_hi = pos[i];
+	for (; pos[i + n] == p; n++)
+		if (w->code[i + n] == q->code)
+			row = (int)(i + n);
 	if (n == 0)
 		return -1;
 	*any = 1;
-	row = vxg_block_allele(b, lo, n, ref, n_ref, alt, n_alt);
-	if (row < 0)
+	if (q->code >= VXG_DEL)
+		row = vxg_block_allele(&w->slot->b, i, n, q->code, q->stub, q->ref, q->n_ref, q->alt, q->n_alt);
+	return row < 0 ? -1 : found(k, tier, w->slot, row, hit);
+}
+
+/* Asks any block. */
+static int
+ask(struct freq_cursor *k, int tier, const struct slot *s, const struct wanted *q, struct freq_hit *hit, int *any)
+{
+	uint32_t lo, n = vxg_block_at(&s->b, q->pos, &lo);
+	int row;
+
+	widen(k, tier, s);
+	if (n == 0)
 		return -1;
-	hit->row = row;
-	hit->block = b;
-	hit->part = tier;
-	k->found = b;
-	k->found_id = s->id;
-	return row;
+	*any = 1;
+	row = vxg_block_allele(&s->b, lo, n, q->code, q->stub, q->ref, q->n_ref, q->alt, q->n_alt);
+	return row < 0 ? -1 : found(k, tier, s, row, hit);
 }
 
 /* The same for the blocks of a tier: mostly the one that was asked before. */
 static int
-find_in(struct freq_cursor *k, int contig, int tier, uint32_t pos, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt,
-	struct freq_hit *hit, int *any, struct err *e)
+find_in(struct freq_cursor *k, int contig, int tier, const struct wanted *q, struct freq_hit *hit, int *any, struct err *e)
 {
 	__typeof__(k->range[0]) *r = &k->range[tier];
 	uint64_t next;
 	int64_t i, id;
 
-	if (r->contig == contig && pos > r->lo && pos < r->hi && (!r->slot || r->slot->id == r->id))
-		return r->slot ? ask(k, tier, r->slot, pos, ref, n_ref, alt, n_alt, hit, any, e) : -1;
-	i = locate(k, contig, tier, pos, &next, e);
+	if (r->contig == contig && q->pos > r->lo && q->pos < r->hi && (!r->slot || r->slot->id == r->id))
+		return r->slot ? ask(k, tier, r->slot, q, hit, any) : -1;
+	i = locate(k, contig, tier, q->pos, &next, e);
 	if (e->code)
 		return -1;
 	r->contig = contig;
@@ -311,9 +344,9 @@ find_in(struct freq_cursor *k, int contig, int tier, uint32_t pos, const char *r
 			r->slot = s;
 			r->id = id;
 		}
-		row = ask(k, tier, s, pos, ref, n_ref, alt, n_alt, hit, any, e);
+		row = ask(k, tier, s, q, hit, any);
 		/* Rows of one position may go on in the block before. */
-		if (row >= 0 || s->b.pos0 != pos)
+		if (row >= 0 || s->b.pos0 != q->pos)
 			return row;
 	}
 	return -1;
@@ -323,13 +356,20 @@ static enum freq_status
 find(struct freq_cursor *k, int contig, int64_t pos, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt, struct freq_hit *hit,
 	struct err *e)
 {
+	struct wanted q = { .pos = (uint32_t)pos, .n_ref = n_ref, .n_alt = n_alt, .ref = ref, .alt = alt };
 	int any = 0;
 
 	if (pos < 0 || pos > UINT32_MAX)
 		return FREQ_ABSENT;
-	for (int tier = VXG_TIERS - 1; tier >= 0; tier--)
-		if (find_in(k, contig, tier, (uint32_t)pos, ref, n_ref, alt, n_alt, hit, &any, e) >= 0)
+	q.code = vxg_allele_code(ref, n_ref, alt, n_alt, &q.stub);
+	for (int tier = VXG_TIERS - 1; tier >= 0; tier--) {
+		const struct wide *w = &k->wide[tier];
+
+		if (w->contig == contig && pos > w->gap_lo && pos < w->gap_hi)
+			continue;
+		if ((in_wide(w, contig, q.pos) ? ask_wide(k, tier, &q, hit, &any) : find_in(k, contig, tier, &q, hit, &any, e)) >= 0)
 			return FREQ_FOUND;
+	}
 	return any ? FREQ_SITE_ONLY : FREQ_ABSENT;
 }
 
@@ -383,8 +423,27 @@ fetch(const struct vxg_block *b, int n_col, uint32_t row)
 	}
 }
 
+/* The values of a rare block are laid open; rows of common ones lie open anyway. */
 static void
-values(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n, fval *out, int64_t stride, struct err *e)
+lay_open(struct freq_cursor *k, const struct vxg_block *b, int64_t id)
+{
+	int n_col = k->x->d.cols.n;
+
+	if (!k->val) {
+		k->val = mem_new(fval, (int64_t)n_col * VXG_STRIDE);
+		k->derived = mem_new(struct vxg_derived, n_col);
+		k->ready = mem_new(struct ready, n_col);
+	}
+	vxg_block_all(b, &k->x->shape, 0, k->val, k->derived);
+	k->val_id = id;
+	for (int c = 0; c < n_col; c++) {
+		k->ready[c].val = k->val + (size_t)c * VXG_STRIDE;
+		k->ready[c].derived = b->col[c].derive ? &k->derived[c] : NULL;
+	}
+}
+
+static int
+values(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n, fval *out, struct err *e)
 {
 	struct vxg_block *b = (struct vxg_block *)(uintptr_t)hit->block;
 	const struct vxg_shape *sh = &k->x->shape;
@@ -392,21 +451,31 @@ values(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n,
 
 	if (columns(k->x, b, k->found_id, e)) {
 		for (int i = 0; i < n; i++)
-			out[i * stride] = FVAL_MISSING;
-	} else if (k->wide[hit->part].id == k->found_id) {
-		const fval *val = k->wide[hit->part].val;
+			out[i] = FVAL_MISSING;
+		return 0;
+	}
+	if (b->tier) {
+		vxg_block_row(b, sh, col, n, row, out);
+		return b->has_text;
+	}
+	/* One value alone is not worth it. */
+	if (n > 1 && k->wide[0].id == k->found_id && k->val_id != k->found_id)
+		lay_open(k, b, k->found_id);
+	if (k->val_id == k->found_id) {
+		const struct ready *ready = k->ready;
 
 		for (int i = 0; i < n; i++) {
-			fval v = val[(size_t)col[i] * VXG_STRIDE + row];
+			const struct ready *q = &ready[col[i]];
 
-			out[i * stride] = v == VXG_DERIVE ? vxg_derived(b, sh, col[i], val, row) : v;
+			out[i] = q->derived ? vxg_derived(q->derived, q->val, row) : q->val[row];
 		}
-	} else {
-		if (n > 2)
-			fetch(b, sh->cols->n, row);
-		for (int i = 0; i < n; i++)
-			out[i * stride] = vxg_block_value(b, sh, col[i], row);
+		return b->has_text;
 	}
+	if (n > 2)
+		fetch(b, sh->cols->n, row);
+	for (int i = 0; i < n; i++)
+		out[i] = vxg_block_value(b, sh, col[i], row);
+	return b->has_text;
 }
 
 static fval
@@ -414,7 +483,7 @@ value(struct freq_cursor *k, const struct freq_hit *hit, int col, struct err *e)
 {
 	fval v;
 
-	values(k, hit, &col, 1, &v, 1, e);
+	values(k, hit, &col, 1, &v, e);
 	return v;
 }
 

@@ -1,7 +1,7 @@
 /* vxg_impl - what the parts of vxg share: a block taken apart, and the tables of a file
  *
- * vxg_pack.c makes blocks, vxg_block.c reads them, vxg_meta.c is the directory, vxg_write.c a file being made, vxg_open.c one
- * that is asked.  The format is man/vxg.5.
+ * vxg_pack.c makes blocks by what vxg_rule.c found; vxg_block.c reads them, vxg_row.c a row of a common one, vxg_all.c all rows; vxg_meta.c
+ * is the directory, vxg_write.c a file being made, vxg_open.c one that is asked.  The format is man/vxg.5.
  */
 #ifndef OVX_VXG_IMPL_H
 #define OVX_VXG_IMPL_H
@@ -40,7 +40,9 @@ extern const char vxg_letters[4];       /* ACGT */
 static inline int
 vxg_base(char c)
 {
-	return c == 'A' ? 0 : c == 'C' ? 1 : c == 'G' ? 2 : 3;
+	int x = c >> 1 & 3;             /* A 0, C 1, T 2, G 3 */
+
+	return x ^ x >> 1;
 }
 /* The code of a minimal allele; DEL and INS: *stub, 15 bits: the anchor, and the bases behind a leading 1. */
 int vxg_allele_code(const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt, uint32_t *stub);
@@ -85,6 +87,7 @@ vxg_predict_ratio(struct fval_rule r, const double *q, fval a, fval b)
 
 /* --- a block being made -------------------------------------------------------------- */
 
+struct vxg_known;
 struct vxg_rows {
 	int contig, tier, n;
 	uint32_t number;                /* of the block in its contig and tier */
@@ -93,6 +96,7 @@ struct vxg_rows {
 	fval *val;                      /* [n_col][VXG_STRIDE]; strings: numbers in the dictionary, or text */
 	uint8_t *off;                   /* [n_col][VXG_STRIDE] columns by table: rows that it does not give */
 	struct str text;
+	struct vxg_known *known;        /* [n_col] what was known of columns when the block was full */
 	uint8_t *derived_off;           /* scratch: [n_col][VXG_STRIDE] rows that a column's rule does not give */
 	struct vxbits_out out;          /* scratch */
 	struct str bytes;               /* the block, packed */
@@ -121,16 +125,21 @@ int64_t vxg_dict_number(struct vxg_dict *d, const char *s, size_t n);
 void vxg_dict_clear(struct vxg_dict *d);
 
 /* How columns are derived, found as rows go by. */
-struct vxg_learn {
+struct vxg_known {
 	struct fval_rule rule;
 	uint8_t has_rule, by_table;     /* by_table: the rule and a table */
+};
+struct vxg_learn {
+	struct vxg_known k;
 	double *lo, *hi;                /* by_table: [VXG_TABLE] what a numerator lies between */
 	int64_t hits, misses;
 };
 
 /* One block: r->bytes.  Any thread. */
-int vxg_pack(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_learn *learn, struct err *e);
-/* For blocks in their order, one thread: finds rules and narrows tables, sets r->off. */
+int vxg_pack(struct vxg_rows *r, const struct vxg_shape *sh, struct err *e);
+/* The rule that gives most of n quotients; returns the rows that it does not. */
+int vxg_best_rule(const fval *num, const fval *den, const fval *v, int n, struct fval_rule *best);
+/* For blocks in their order, one thread: finds rules and narrows tables, sets r->off and r->known. */
 void vxg_learn(struct vxg_learn *learn, struct vxg_rows *r, const struct vxg_shape *sh);
 
 /* --- a block taken apart ------------------------------------------------------------- */
@@ -154,6 +163,15 @@ struct vxg_more {
 	struct vxints b;                /* of a float its digits */
 };
 
+/* A column of a common block, whose rows stand together: what is needed to read an element, in few cache lines for all columns. */
+enum vxg_how { VXG_QUICK_INT, VXG_QUICK_STRING, VXG_QUICK_TABLE, VXG_QUICK_QUOTIENT, VXG_QUICK_MISSING, VXG_NOT_QUICK };
+struct vxg_quick {
+	fval base;                      /* a quotient: what 0 / AN is */
+	uint32_t bit, ratio;            /* ratio: 0 = it is not predicted */
+	uint8_t how, w, shift, has_exc;
+	struct fval_rule rule;
+};
+
 struct vxg_block {
 	const uint8_t *p;               /* its first byte */
 	uint32_t length, n, pos0, contig, number;
@@ -162,9 +180,13 @@ struct vxg_block {
 	const uint8_t *low, *upper, *code, *stub, *long_heap;
 	struct vxbits_in rest;          /* where the columns begin */
 	int opened;                     /* columns are read */
+	int has_text;                   /* some of their values are texts of the block */
 	struct vxints long_end;
-	struct vxg_col *col;            /* [n_col], and as many of more: vxg_block_room */
+	struct vxg_col *col;            /* [n_col], and as many of more and quick: vxg_block_room */
 	struct vxg_more *more;
+	struct vxg_quick *quick;        /* [n_col], common blocks only */
+	const uint8_t *rows;            /* theirs */
+	uint32_t row_width;
 	/* AC and AN of the row asked last, which others are derived from */
 	uint32_t ac_row, an_row;
 	fval ac, an;
@@ -178,37 +200,56 @@ int vxg_block_sum_rest(const uint8_t *p, size_t n);
 void vxg_block_seal(uint8_t *p, size_t n);
 /* Room for the columns of a block, unless it is there; to be freed by mem_free(b->col). */
 void vxg_block_room(struct vxg_block *b, int n_col);
-#define VXG_COL_BYTES ((int64_t)(sizeof(struct vxg_col) + sizeof(struct vxg_more)))
+#define VXG_COL_BYTES ((int64_t)(sizeof(struct vxg_col) + sizeof(struct vxg_more) + sizeof(struct vxg_quick)))
 /* Takes apart `length` bytes whose checksum is right: alleles, and, by vxg_block_columns, all else.  0, or ERR_DATA. */
 int vxg_block_read(struct vxg_block *b, const uint8_t *p, size_t length, struct err *e);
 int vxg_block_columns(struct vxg_block *b, const struct vxg_shape *sh, struct err *e);
 /* Rows [*lo, *hi) of a position; returns how many. */
 uint32_t vxg_block_at(const struct vxg_block *b, uint32_t pos, uint32_t *lo);
 uint32_t vxg_block_pos(const struct vxg_block *b, uint32_t row);
-/* Which of n rows from lo on has this allele; -1 = none. */
-int vxg_block_allele(const struct vxg_block *b, uint32_t lo, uint32_t n, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt);
+/* Which of n rows from lo on has this allele, whose code and stub these are; -1 = none. */
+int vxg_block_allele(const struct vxg_block *b, uint32_t lo, uint32_t n, int code, uint32_t stub, const char *ref, uint32_t n_ref,
+	const char *alt, uint32_t n_alt);
 /* The allele of a row at the end of out, REF and then ALT. */
 int vxg_block_text(const struct vxg_block *b, uint32_t row, struct str *out, uint32_t *n_ref, uint32_t *n_alt);
 /* A value; texts: fval_of_text(number << 1) in the dictionary, fval_of_text(number << 1 | 1) in the block. */
 fval vxg_block_value(struct vxg_block *b, const struct vxg_shape *sh, int col, uint32_t row);
 
-/* All rows of all columns, val[n_col][VXG_STRIDE], and their positions.  derived 0: what a rule gives is left VXG_DERIVE, to be
- * computed from the others by vxg_derived when it is asked for. */
-#define VXG_DERIVE INT64_MAX
-void vxg_block_all(const struct vxg_block *b, const struct vxg_shape *sh, int derived, fval *val);
-static inline fval
-vxg_derived(const struct vxg_block *b, const struct vxg_shape *sh, int col, const fval *val, uint32_t row)
-{
-	const struct vxg_col *c = &b->col[col];
-	fval num = val[(size_t)sh->num[col] * VXG_STRIDE + row], den = val[(size_t)sh->den[col] * VXG_STRIDE + row];
+/* How a value of column i is found quickly, once the column was read. */
+void vxg_quick_set(struct vxg_block *b, int i);
+/* n values of a row of a common block. */
+void vxg_block_row(struct vxg_block *b, const struct vxg_shape *sh, const int *col, int n, uint32_t row, fval *out);
 
-	if (c->derive == VXG_RATIO)
-		return sh->table && sh->table[col] ? vxg_predict_ratio(c->rule, sh->table[col], num, den) : FVAL_MISSING;
+/* A derived column of a block laid open. */
+struct vxg_derived {
+	int off;                        /* some rows have another value than the rule gives */
+	const fval *num, *den;          /* [rows] */
+	const double *table;
+	struct fval_rule rule;
+	int where, ratio;               /* ratio: by table, else a quotient */
+	fval zero;
+};
+/* All rows of all columns, val[n_col][VXG_STRIDE].  compute 0: what a rule gives is left VXG_DERIVE, or nothing where it gives the whole
+ * column, to be computed from the others by vxg_derived when it is asked for.  derived: [n_col], filled for columns that are. */
+#define VXG_DERIVE INT64_MAX
+void vxg_block_all(const struct vxg_block *b, const struct vxg_shape *sh, int compute, fval *val, struct vxg_derived *derived);
+static inline fval
+vxg_derived(const struct vxg_derived *c, const fval *val, uint32_t row)
+{
+	fval num = c->num[row], den = c->den[row];
+
+	if (c->off && val[row] != VXG_DERIVE)
+		return val[row];
+	if (c->ratio)
+		return c->table ? vxg_predict_ratio(c->rule, c->table, num, den) : FVAL_MISSING;
 	if (num == 0)
-		return b->col[sh->den[col]].where || (den > 0 && den <= INT32_MAX) ? c->zero : FVAL_MISSING;
-	return vxg_predict(c->rule, num, den, b->col[sh->den[col]].where);
+		return c->where || (den > 0 && den <= INT32_MAX) ? c->zero : FVAL_MISSING;
+	if (num < 0 || num > INT32_MAX || den < 1 || den > INT32_MAX)
+		return FVAL_MISSING;
+	return fval_quotient(c->rule, num, den);
 }
-void vxg_block_positions(const struct vxg_block *b, uint32_t *pos);
+/* Positions and alleles' codes of all rows. */
+void vxg_block_keys(const struct vxg_block *b, uint32_t *pos, uint8_t *code);
 
 /* --- a file ---------------------------------------------------------------------------- */
 

@@ -15,6 +15,8 @@ struct vxg_iter {
 	uint32_t row[VXG_TIERS];        /* the next row of it */
 	struct vxg_block own[VXG_TIERS];
 	struct wide wide[VXG_TIERS];
+	fval *val[VXG_TIERS];           /* [n_col][VXG_STRIDE] */
+	struct vxg_derived *derived;
 	uint8_t *mem[VXG_TIERS];
 	size_t cap[VXG_TIERS];
 };
@@ -31,8 +33,9 @@ vxg_iter(struct freq *f, struct err *e)
 	t->k = k;
 	for (int i = 0; i < VXG_TIERS; i++) {
 		t->id[i] = -1;
-		t->wide[i].val = mem_new(fval, (int64_t)k->x->d.cols.n * VXG_STRIDE);
+		t->val[i] = mem_new(fval, (int64_t)k->x->d.cols.n * VXG_STRIDE);
 	}
+	t->derived = mem_new(struct vxg_derived, k->x->d.cols.n);
 	return t;
 }
 
@@ -43,9 +46,10 @@ vxg_iter_free(struct vxg_iter *t)
 		return;
 	for (int i = 0; i < VXG_TIERS; i++) {
 		mem_free(t->own[i].col);
-		mem_free(t->wide[i].val);
+		mem_free(t->val[i]);
 		mem_free(t->mem[i]);
 	}
+	mem_free(t->derived);
 	t->k->x->f.cursor_free(t->k);
 	mem_free(t);
 }
@@ -80,8 +84,8 @@ next_block(struct vxg_iter *t, int tier, struct err *e)
 	t->id[tier] = s.id;
 	t->at[tier]++;
 	t->row[tier] = 0;
-	vxg_block_positions(&t->own[tier], t->wide[tier].pos);
-	vxg_block_all(&t->own[tier], &x->shape, 1, t->wide[tier].val);
+	vxg_block_keys(&t->own[tier], t->wide[tier].pos, t->wide[tier].code);
+	vxg_block_all(&t->own[tier], &x->shape, 1, t->val[tier], t->derived);
 	return 0;
 }
 
@@ -99,7 +103,7 @@ add_row(struct vxg_iter *t, int tier, struct frows *r, struct str *s, struct err
 		return vxg_broken(x, "an allele", e);
 	frows_add(r, t->contig, w->pos[row], s->s, n_ref, s->s + n_ref, n_alt, 0);
 	for (int c = 0; c < x->d.cols.n; c++) {
-		fval v = w->val[(size_t)c * VXG_STRIDE + row];
+		fval v = t->val[tier][(size_t)c * VXG_STRIDE + row];
 
 		if (v != FVAL_MISSING && fval_is_text(v)) {
 			int64_t ref = fval_text_ref(v);

@@ -5,163 +5,10 @@
  */
 #include "var/vxg_impl.h"
 
-#include <math.h>
 #include "base/mem.h"
 #include "os/deflate.h"
 
 #define HEAP_DEFLATE 6
-
-/* --- rules ------------------------------------------------------------------------- */
-
-/* Digits that a printed float has. */
-static int
-digits_of(fval v)
-{
-	int form = fval_form(v), shape = form >> 14 & 3, n = 0;
-
-	if (shape == FVAL_EXP)
-		return (form >> 9 & 31) + 1;
-	for (int64_t d = fval_digits(v); d; d /= 10)
-		n++;
-	return n;
-}
-
-/* Rows that the rule does not give. */
-static int
-count_off(struct fval_rule r, const fval *num, const fval *den, const fval *v, int n, int most)
-{
-	int off = 0;
-
-	for (int i = 0; i < n && off <= most; i++)
-		off += vxg_predict(r, num[i], den[i], 0) != v[i];
-	return off;
-}
-
-/* The rule that gives most of n quotients; the rows that it does not. */
-static int
-best_rule(const fval *num, const fval *den, const fval *v, int n, struct fval_rule *best)
-{
-	static const uint8_t styles[] = { FVAL_STYLE_GALT, FVAL_STYLE_E, FVAL_STYLE_G };
-	int digits = 0, least = n + 1;
-
-	for (int i = 0; i < n; i++)
-		if (v[i] >= 0 && num[i] > 0 && digits_of(v[i]) > digits)
-			digits = digits_of(v[i]);
-	digits = digits < 1 ? 6 : digits > 9 ? 9 : digits;
-	for (int pass = 0; pass < 2; pass++)
-		for (int s = 0; s < 3; s++)
-			for (int up = 1; up >= 0; up--) {
-				struct fval_rule r = { .style = styles[s], .digits = (uint8_t)(pass ? 6 : digits), .up = (uint8_t)up };
-				int off = pass && digits == 6 ? n + 1 : count_off(r, num, den, v, n, least);
-
-				if (off < least) {
-					least = off;
-					*best = r;
-				}
-			}
-	return least;
-}
-
-static int
-pairs_in(const fval *num, const fval *den, const fval *v, int n)
-{
-	int k = 0;
-
-	for (int i = 0; i < n; i++)
-		k += num[i] > 0 && den[i] > 0 && v[i] >= 0;
-	return k;
-}
-
-/* The style in which most values of a table's column are printed; places tell rounded ones. */
-static int
-table_rule(const fval *v, int n, struct fval_rule *best)
-{
-	static const struct fval_rule all[] = {
-		{ FVAL_STYLE_GALT, 6, 1, 0 }, { FVAL_STYLE_GALT, 6, 1, 8 }, { FVAL_STYLE_E, 6, 0, 0 }, { FVAL_STYLE_E, 6, 0, 8 },
-		{ FVAL_STYLE_G, 6, 0, 0 }, { FVAL_STYLE_G, 6, 0, 8 } };
-	int most = 0;
-
-	for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
-		int hits = 0;
-		double lo, hi;
-
-		for (int i = 0; i < n; i++)
-			hits += v[i] >= 0 && fval_digits(v[i]) && fval_interval(all[k], v[i], &lo, &hi);
-		/* a rounded one only if it explains as many */
-		if (hits > most || (hits == most && hits && all[k].places && all[k].style == best->style)) {
-			most = hits;
-			*best = all[k];
-		}
-	}
-	return most;
-}
-
-/* Narrows what the table's numerators lie between, row by row; sets off where it cannot. */
-static void
-narrow(struct vxg_learn *l, const fval *num, const fval *den, const fval *v, uint8_t *off, int n)
-{
-	for (int i = 0; i < n; i++) {
-		double lo, hi;
-		fval a = num[i];
-
-		off[i] = 1;
-		if (v[i] == FVAL_MISSING && (a < 0 || a > INT32_MAX || den[i] < 1 || den[i] > INT32_MAX)) {
-			off[i] = 0;
-			continue;
-		}
-		if (a < 0 || a >= VXG_TABLE || den[i] < 1 || den[i] > INT32_MAX || v[i] < 0 || !fval_interval(l->rule, v[i], &lo, &hi)) {
-			l->misses++;
-			continue;
-		}
-		lo = lo * (double)den[i] > l->lo[a] ? lo * (double)den[i] : l->lo[a];
-		hi = hi * (double)den[i] < l->hi[a] ? hi * (double)den[i] : l->hi[a];
-		if (!(lo <= hi)) {
-			l->misses++;
-			continue;
-		}
-		l->lo[a] = lo;
-		l->hi[a] = hi;
-		l->hits++;
-		off[i] = 0;
-	}
-}
-
-void
-vxg_learn(struct vxg_learn *learn, struct vxg_rows *r, const struct vxg_shape *sh)
-{
-	for (int c = 0; c < sh->cols->n; c++) {
-		struct vxg_learn *l = &learn[c];
-		const fval *num, *den, *v = r->val + (size_t)c * VXG_STRIDE;
-		struct fval_rule rule = {0};
-
-		if (sh->num[c] < 0)
-			continue;
-		num = r->val + (size_t)sh->num[c] * VXG_STRIDE;
-		den = r->val + (size_t)sh->den[c] * VXG_STRIDE;
-		/* Blocks that wait to be packed may see a table that was begun after them: it gives them nothing. */
-		memset(r->off + (size_t)c * VXG_STRIDE, 1, VXG_ROWS);
-		if (!l->has_rule) {
-			int pairs = pairs_in(num, den, v, r->n), off;
-
-			if (pairs < 1)
-				continue;
-			l->has_rule = 1;
-			off = best_rule(num, den, v, r->n, &l->rule);
-			if (off > r->n / 2 && table_rule(v, r->n, &rule)) {
-				l->by_table = 1;
-				l->rule = rule;
-				l->lo = mem_new(double, VXG_TABLE);
-				l->hi = mem_new(double, VXG_TABLE);
-				for (int i = 0; i < VXG_TABLE; i++)
-					l->hi[i] = INFINITY;
-			}
-		}
-		if (l->by_table == 1 && l->hits + l->misses > 64 * VXG_ROWS && l->hits < l->misses)
-			l->by_table = 2;        /* what it gave so far stays true */
-		if (l->by_table == 1)
-			narrow(l, num, den, v, r->off + (size_t)c * VXG_STRIDE, r->n);
-	}
-}
 
 /* --- keys ------------------------------------------------------------------------------- */
 
@@ -291,11 +138,12 @@ pack_texts(struct vxg_rows *r, const fval *v, int n)
 	str_clear(&heap);
 }
 
+/* row: a common block's column, all of it. */
 static void
-pack_numbers(struct vxbits_out *o, int type, const fval *v, int n, const int64_t *parent, const uint8_t *ones, struct vxints_chosen *chosen)
+pack_numbers(struct vxbits_out *o, int type, const fval *v, int n, const int64_t *parent, const uint8_t *ones, int row, struct vxints_chosen *chosen)
 {
 	int64_t part[VXG_ROWS];
-	struct vxints_from f = { .v = v, .n = n, .parent = parent, .ones = ones };
+	struct vxints_from f = { .v = v, .n = n, .parent = parent, .ones = ones, .row = row };
 
 	if (type != FTYPE_FLOAT) {
 		vxints_put(o, &f, chosen);
@@ -337,7 +185,7 @@ pack_values(struct vxg_rows *r, int type, const fval *v, const int64_t *parent, 
 	for (int i = 0; i < n; i++)
 		n_missing += v[i] < FVAL_TEXT0 + FVAL_TEXT_MAX;
 	if (n && !n_missing) {
-		pack_numbers(o, type, v, n, parent, ones, &chosen);
+		pack_numbers(o, type, v, n, parent, ones, r->tier && n == r->n, &chosen);
 		note_mode(d, type, &chosen);
 		return;
 	}
@@ -369,7 +217,7 @@ pack_values(struct vxg_rows *r, int type, const fval *v, const int64_t *parent, 
 		pack_texts(r, words, n_text);
 	}
 	if (m)
-		pack_numbers(o, type, number, m, parent ? from : NULL, NULL, &chosen);
+		pack_numbers(o, type, number, m, parent ? from : NULL, NULL, 0, &chosen);
 }
 
 /* Rows that a quotient's rule does not give; *bad: how many of them have a numerator, a denominator and a value. */
@@ -392,9 +240,10 @@ mark_off(struct fval_rule rule, const fval *num, const fval *den, const fval *v,
 
 /* How a column is derived in this block, if it is; off[n]: where the rule fails. */
 static void
-choose(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_learn *l, int c, struct done *d)
+choose(struct vxg_rows *r, const struct vxg_shape *sh, int c, struct done *d)
 {
 	const fval *v = r->val + (size_t)c * VXG_STRIDE, *num, *den;
+	const struct vxg_known *l = &r->known[c];
 	uint8_t *off = r->derived_off + (size_t)c * VXG_STRIDE;
 	int n_off = 0, bad = 0;
 
@@ -415,7 +264,7 @@ choose(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_learn *l
 	if (bad > 0) {
 		struct fval_rule other = d->rule;
 
-		if (best_rule(num, den, v, r->n, &other) < n_off) {
+		if (vxg_best_rule(num, den, v, r->n, &other) < n_off) {
 			d->rule = other;
 			n_off = mark_off(d->rule, num, den, v, r->n, off, &bad);
 		}
@@ -443,7 +292,7 @@ without_den(struct vxg_rows *r, const struct vxg_shape *sh, int c, struct done *
 
 /* Whether denominator c may stand only where its numerator is not 0: hidden, and of one numerator alone. */
 static int
-only_where(const struct vxg_shape *sh, const struct vxg_learn *learn, int c)
+only_where(const struct vxg_shape *sh, const struct vxg_known *known, int c)
 {
 	const struct fcols *cols = sh->cols;
 	int num = sh->num_of[c];
@@ -451,7 +300,7 @@ only_where(const struct vxg_shape *sh, const struct vxg_learn *learn, int c)
 	if (num < 0 || !cols->c[c].hidden || c == cols->an)
 		return 0;
 	for (int k = 0; k < cols->n; k++)
-		if (sh->num[k] == c || cols->c[k].whole == c || (sh->den[k] == c && (learn[k].by_table || sh->num[k] != num)))
+		if (sh->num[k] == c || cols->c[k].whole == c || (sh->den[k] == c && (known[k].by_table || sh->num[k] != num)))
 			return 0;
 	return 1;
 }
@@ -479,7 +328,7 @@ put_derived(struct vxg_rows *r, int type, int c, struct done *d, size_t head)
 }
 
 static void
-put_column(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_learn *learn, int c, struct done *d)
+put_column(struct vxg_rows *r, const struct vxg_shape *sh, int c, struct done *d)
 {
 	const struct fcols *cols = sh->cols;
 	struct vxbits_out *o = &r->out;
@@ -508,7 +357,7 @@ put_column(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_lear
 	/* Counts of alleles are not a constant share of the whole's; and only what comes before its child can be predicted from. */
 	if (f->whole == c || f->whole != cols->an)
 		parent = NULL;
-	if (only_where(sh, learn, c) && d[num].zero_mode) {
+	if (!r->tier && only_where(sh, r->known, c) && d[num].zero_mode) {
 		const fval *a = r->val + (size_t)num * VXG_STRIDE;
 
 		d[c].where = 1;
@@ -530,14 +379,14 @@ put_column(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_lear
 
 /* First which columns are derived, and so which hidden ones are needed. */
 static void
-decide(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_learn *learn, struct done *d)
+decide(struct vxg_rows *r, const struct vxg_shape *sh, struct done *d)
 {
 	const struct fcols *cols = sh->cols;
 	for (int c = 0; c < cols->n; c++) {
 		d[c].needed |= !cols->c[c].hidden;
 		if (sh->num[c] < 0)
 			continue;
-		choose(r, sh, &learn[c], c, &d[c]);
+		choose(r, sh, c, &d[c]);
 		if (!d[c].derive)
 			continue;
 		d[sh->num[c]].needed = d[sh->den[c]].needed = 1;
@@ -548,20 +397,51 @@ decide(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_learn *l
 		d[cols->an].needed = 1;
 }
 
+static void
+insert(struct str *t, size_t at, const struct str *s)
+{
+	size_t old = t->n;
+
+	if (!s->n)
+		return;
+	str_addn(t, s->s, s->n);
+	memmove(t->s + at + s->n, t->s + at, old - at);
+	memcpy(t->s + at, s->s, s->n);
+}
+
+/* What the columns' arrays share goes in front of all that they have alone. */
+static void
+put_rows(struct vxbits_out *o, size_t heads, size_t data)
+{
+	struct str head = {0}, rows = {0};
+
+	vxbits_put_varint(&head, o->rows.width);
+	vxbits_rows_put(o, &rows);
+	insert(&o->head, heads, &head);
+	insert(&o->data, data, &rows);
+	vxbits_rows_end(o);
+	str_clear(&head);
+	str_clear(&rows);
+}
+
 int
-vxg_pack(struct vxg_rows *r, const struct vxg_shape *sh, const struct vxg_learn *learn, struct err *e)
+vxg_pack(struct vxg_rows *r, const struct vxg_shape *sh, struct err *e)
 {
 	struct done *d = mem_new(struct done, sh->cols->n);
 	uint8_t head[VXG_HEAD] = {0};
-	size_t n, keys;
+	size_t n, keys, heads;
 
 	r->out.head.n = r->out.data.n = r->bytes.n = 0;
-	decide(r, sh, learn, d);
+	decide(r, sh, d);
 	pack_keys(r);
 	keys = r->out.data.n;
+	heads = r->out.head.n;
+	vxbits_rows_begin(&r->out, r->n);
 	for (int k = 0; k < sh->cols->n; k++)
-		put_column(r, sh, learn, sh->order[k], d);
+		put_column(r, sh, sh->order[k], d);
 	mem_free(d);
+	if (r->tier)
+		put_rows(&r->out, heads, keys);
 	n = VXG_HEAD + r->out.head.n + r->out.data.n + VXG_PAD;
 	if (n > UINT32_MAX)
 		return err_set(e, ERR_DATA, "%d rows take more than 4 GB; leave long text fields out (--fields)", r->n);

@@ -14,6 +14,7 @@
 
 #define WAVE_BYTES (12 << 20)
 #define WAVE_MOST 128
+#define WAVE_OVER 16                    /* blocks, about, that are full before whoever puts rows beside other work stops */
 
 struct list {
 	uint32_t *pos0;
@@ -28,8 +29,9 @@ struct vxg_writer {
 	struct par *par;
 	struct vxg_learn *learn;
 	struct vxg_dict *dict;
-	struct vxg_rows **wave;         /* [n_wave_cap + VXG_TIERS]: full ones, then spare ones */
-	int n_wave, cap_wave;
+	struct vxg_rows **wave;         /* [room_wave + VXG_TIERS]: full ones, then spare ones */
+	int n_wave, cap_wave, room_wave;        /* cap_wave: so many are packed together */
+	int beside;
 	int *word, n_word, *number, n_number;   /* columns of strings, and the others */
 	struct vxg_rows *cur[VXG_TIERS];
 	int contig;                     /* of the last row */
@@ -49,6 +51,7 @@ rows_new(int n_col)
 
 	r->val = mem_new(fval, (int64_t)n_col * VXG_STRIDE);
 	r->off = mem_new(uint8_t, (int64_t)n_col * VXG_STRIDE);
+	r->known = mem_new(struct vxg_known, n_col);
 	r->derived_off = mem_new(uint8_t, (int64_t)n_col * VXG_STRIDE);
 	return r;
 }
@@ -60,6 +63,7 @@ rows_free(struct vxg_rows *r)
 		return;
 	mem_free(r->val);
 	mem_free(r->off);
+	mem_free(r->known);
 	mem_free(r->derived_off);
 	str_clear(&r->text);
 	str_clear(&r->out.head);
@@ -79,7 +83,7 @@ wave_of(int n_col)
 int64_t
 vxg_memory(int n_col, int threads)
 {
-	return (int64_t)(wave_of(n_col) + VXG_TIERS) * ((int64_t)n_col * VXG_STRIDE * 10 + VXG_ROWS * 160) + (int64_t)n_col * 20000 +
+	return (int64_t)(wave_of(n_col) + WAVE_OVER + VXG_TIERS) * ((int64_t)n_col * VXG_STRIDE * 10 + VXG_ROWS * 160) + (int64_t)n_col * 20000 +
 	    (int64_t)threads * (1 << 20);
 }
 
@@ -108,8 +112,8 @@ vxg_create(int fd, const struct fcols *cols, struct par *par, struct err *e)
 		else
 			w->number[w->n_number++] = c;
 	}
-	w->cap_wave = wave_of(cols->n);
-	w->wave = mem_new(struct vxg_rows *, w->cap_wave + VXG_TIERS);
+	w->cap_wave = w->room_wave = wave_of(cols->n);
+	w->wave = mem_new(struct vxg_rows *, w->room_wave + VXG_TIERS);
 	memcpy(zero, vxg_magic, 8);
 	file_pwrite(fd, zero, sizeof zero, 0, e);
 	w->at = VXG_PREAMBLE;
@@ -125,7 +129,7 @@ pack_some(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 
 	(void)worker;
 	for (int64_t i = lo; i < hi; i++)
-		vxg_pack(w->wave[i], &w->shape, w->learn, e);
+		vxg_pack(w->wave[i], &w->shape, e);
 	return e->code;
 }
 
@@ -180,11 +184,28 @@ close_block(struct vxg_writer *w, int tier, struct err *e)
 	vxg_learn(w->learn, r, &w->shape);
 	w->cur[tier] = w->wave[w->n_wave];
 	w->wave[w->n_wave++] = r;
-	if (w->n_wave == w->cap_wave)
+	if (w->n_wave >= w->cap_wave && !w->beside)
 		write_wave(w, e);
+	if (w->n_wave == w->room_wave) {
+		w->room_wave += WAVE_OVER;
+		w->wave = mem_renew(w->wave, struct vxg_rows *, w->room_wave + VXG_TIERS);
+		memset(w->wave + w->n_wave + VXG_TIERS, 0, WAVE_OVER * sizeof *w->wave);
+	}
 	if (w->cur[tier])
 		w->cur[tier]->n = 0;
 	return e->code;
+}
+
+int
+vxg_beside(struct vxg_writer *w, int on, struct err *e)
+{
+	w->beside = on;
+	if (on)
+		return w->n_wave >= w->cap_wave;
+	/* Half of them are enough: so the others may wait while rows are put again. */
+	if (!e->code && 2 * w->n_wave >= w->cap_wave)
+		write_wave(w, e);
+	return 0;
 }
 
 /* An empty block to be filled. */
@@ -499,7 +520,7 @@ writer_free(struct vxg_writer *w)
 		mem_free(w->learn[c].lo);
 		mem_free(w->learn[c].hi);
 	}
-	for (int i = 0; i < w->cap_wave + VXG_TIERS; i++)
+	for (int i = 0; i < w->room_wave + VXG_TIERS; i++)
 		rows_free(w->wave[i]);
 	for (int t = 0; t < VXG_TIERS; t++)
 		rows_free(w->cur[t]);

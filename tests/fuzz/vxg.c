@@ -173,9 +173,15 @@ values(struct freq *f, struct freq_cursor *k, const struct freq_hit *hit)
 {
 	struct err e = {0};
 	char out[FVAL_PRINT];
+	int n_col = f->cols->n < 64 ? f->cols->n : 64, col[64];
+	fval all[64];
 
-	for (int c = 0; c < f->cols->n; c++) {
-		fval v = f->value(k, hit, c, &e);
+	for (int c = 0; c < n_col; c++)
+		col[c] = c;
+	if (f->values)
+		f->values(k, hit, col, n_col, all, &e);
+	for (int c = 0; c < n_col; c++) {
+		fval v = hit->row & 1 && f->values ? all[c] : f->value(k, hit, c, &e);
 		size_t n = 0;
 		const char *s;
 

@@ -68,17 +68,75 @@ same(int kind, int n)
 	}
 	str_addn(&o.data, "\0\0\0\0\0\0\0\0", 8);
 	in = (struct vxbits_in){ .head = (uint8_t *)o.head.s, .n = o.head.n, .data = (uint8_t *)o.data.s, .n_data = o.data.n - 8 };
-	good &= vxints_read(&x, &in, n, dense ? &f : NULL) == 0 && in.at == in.n && in.used == in.n_data;
+	good &= vxints_read(&x, &in, n, dense ? &f : NULL, NULL) == 0 && in.at == in.n && in.used == in.n_data;
 	for (int i = 0; i < n && good; i++)
 		good &= vxints_get(&x, (uint32_t)i, parent[i], &f) == v[i];
 	/* A head that ends early is noticed. */
 	for (size_t k = 0; k < o.head.n; k++) {
 		struct vxbits_in cut = { .head = (uint8_t *)o.head.s, .n = k, .data = (uint8_t *)o.data.s, .n_data = o.data.n - 8 };
 
-		good &= vxints_read(&x, &cut, n, dense ? &f : NULL) != 0;
+		good &= vxints_read(&x, &cut, n, dense ? &f : NULL, NULL) != 0;
 	}
 	str_clear(&fo.head);
 	str_clear(&fo.data);
+	str_clear(&o.head);
+	str_clear(&o.data);
+	return good;
+}
+
+#define SHARING 5
+
+/* Arrays that share rows, and their heads read one behind the other. */
+static int
+shared(int n)
+{
+	static int64_t v[SHARING][VXBITS_MAX], parent[VXBITS_MAX];
+	static uint8_t ones[VXBITS_MAX];
+	struct vxbits_out o = {0};
+	struct str rows = {0};
+	struct vxints_chosen chosen = {0};
+	struct vxbits_in in;
+	struct vxbits_rows r = { .n = n };
+	struct vxints x = {0};
+	int good = 1;
+
+	vxbits_rows_begin(&o, n);
+	for (int a = 0; a < SHARING; a++) {
+		struct vxints_from from = { .v = v[a], .n = n, .row = 1 };
+		int kind = (int)rnd(10);
+
+		fill(kind, n, ones, v[a], parent);
+		vxints_put(&o, &from, &chosen);
+	}
+	vxbits_rows_put(&o, &rows);
+	good &= rows.n == ((size_t)n * o.rows.width + 7) / 8;
+	str_addn(&rows, "\0\0\0\0\0\0\0\0", 8);
+	str_addn(&o.data, "\0\0\0\0\0\0\0\0", 8);
+	for (size_t k = o.head.n + 1; k-- > o.head.n / 2; ) {
+		int bad = 0;
+
+		in = (struct vxbits_in){ .head = (uint8_t *)o.head.s, .n = k, .data = (uint8_t *)o.data.s, .n_data = o.data.n - 8 };
+		r.p = (uint8_t *)rows.s;
+		r.width = o.rows.width;
+		r.used = 0;
+		for (int a = 0; a < SHARING && !bad; a++) {
+			bad = vxints_read(&x, &in, n, NULL, &r);
+			for (int i = 0; i < n && !bad; i++)
+				good &= vxints_get(&x, (uint32_t)i, 0, NULL) == v[a][i];
+		}
+		good &= bad == (k < o.head.n) && (bad || (r.used == r.width && in.used == in.n_data));
+	}
+	/* Rows that are too narrow, or of another number, are noticed. */
+	if (o.rows.width) {
+		in = (struct vxbits_in){ .head = (uint8_t *)o.head.s, .n = o.head.n, .data = (uint8_t *)o.data.s, .n_data = o.data.n - 8 };
+		r.used = 0;
+		r.width--;
+		for (int a = 0; a < SHARING && !in.bad; a++)
+			vxints_read(&x, &in, n, NULL, &r);
+		good &= in.bad;
+	}
+	vxbits_rows_end(&o);
+	str_clear(&rows);
 	str_clear(&o.head);
 	str_clear(&o.data);
 	return good;
@@ -98,6 +156,10 @@ main(void)
 			good &= same(kind, k < 8 ? k + 1 : k < 16 ? VXBITS_MAX - k + 8 : 1 + (int)rnd(VXBITS_MAX));
 		ok(good, "numbers of kind %d come back", kind);
 	}
+	for (int k = 0; k < 400; k++)
+		good_all &= shared(k < 8 ? k + 1 : k < 16 ? VXBITS_MAX - k + 8 : 1 + (int)rnd(VXBITS_MAX));
+	ok(good_all, "arrays that share rows");
+	good_all = 1;
 	for (int k = 0; k < 64; k++)
 		vxbits_put_varint(&t, ((uint64_t)1 << k) - 1);
 	vxbits_put_zigzag(&t, INT64_MIN);

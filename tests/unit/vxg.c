@@ -222,16 +222,22 @@ test_find(struct freq *f, const struct frows *r, int random, const char *what)
 	struct err e = {0};
 	struct freq_cursor *k = f->cursor(f, &e);
 	struct freq_hit hit;
-	int found = 1, good = 1;
+	int found = 1, good = 1, col[N_COL];
+	fval all[N_COL] = {0};
 
+	for (int c = 0; c < N_COL; c++)
+		col[c] = c;
 	/* at random each question inflates texts anew: fewer of them */
 	for (int64_t z = 0; z < r->n && good && found; z += random ? 8 : 1) {
 		int64_t i = random ? (int64_t)rnd((uint64_t)r->n) : z;
 		const struct frow *q = &r->row[i];
 
 		found &= f->find(k, q->contig, q->pos, frows_ref(r, i), q->n_ref, frows_alt(r, i), q->n_alt, &hit, &e) == FREQ_FOUND;
+		/* all at once, and, of some rows, one by one */
+		if (found)
+			f->values(k, &hit, col, N_COL, all, &e);
 		for (int c = 0; c < N_COL && found; c++) {
-			fval y = f->cols->c[c].hidden ? 0 : f->value(k, &hit, c, &e);
+			fval y = f->cols->c[c].hidden ? 0 : i % 3 ? all[c] : f->value(k, &hit, c, &e);
 			size_t len = 0;
 			const char *s = y != FVAL_MISSING && fval_is_text(y) ? f->text(k, c, y, &len, &e) : "";
 

@@ -8,7 +8,7 @@
 #include "os/file.h"
 #include "var/chunk.h"
 
-#define CHUNK_COST (6 * CHUNK_BYTES)    /* a chunk, its compressed blocks, its rows */
+#define CHUNK_COST (8 * CHUNK_BYTES)    /* a chunk, its compressed blocks, its rows, and those of the one before */
 #define RUNS_LEAST (16 << 20)           /* rows out of order */
 #define BASE (16 << 20)
 
@@ -56,6 +56,14 @@ row(void *ctx, const struct frows *r, int64_t i, struct err *e)
 	return vxg_put(s->w, r, i, e);
 }
 
+static int
+beside(void *ctx, int on, struct err *e)
+{
+	struct build_sink *s = ctx;
+
+	return vxg_beside(s->w, on, e);
+}
+
 /* The rows so far become a database in a temporary file, and the output begins anew. */
 static int
 restart(void *ctx, struct freq **so_far, struct err *e)
@@ -91,6 +99,7 @@ build_sink(struct build_sink *s, struct app *a, struct fbuild *b)
 	s->b = b;
 	b->begin = begin;
 	b->row = row;
+	b->beside = beside;
 	b->restart = restart;
 	b->ctx = s;
 	b->par = a->par;
