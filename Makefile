@@ -135,7 +135,7 @@ check:
 	@$(MAKE) --no-print-directory -j2 all unit helper
 	@scripts/check $(O) $(CHECK)
 
-bench: all
+bench: all helper
 	@python=$$(scripts/oracles build/oracles) || python=python3; $$python scripts/bench $(O)/bin $(BENCH)
 	@python3 scripts/bench-vx $(O)/bin
 

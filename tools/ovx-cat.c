@@ -345,6 +345,7 @@ put_matrix(struct work *w, struct err *e)
 		if (set_rows(&w->part[i].set, "X", &r, e) == 0) {
 			w->slot = mem_new(struct csr, r.n_slot);
 			w->to = w->part[i].to;
+			set_rows_flags(&r, SET_WHOLE);
 			rows_pass(&r, renumber, hand_on, w, e);
 			for (int k = 0; k < r.n_slot; k++)
 				csr_clear(&w->slot[k]);

@@ -215,6 +215,7 @@ dump_sparse(struct app *a, struct err *e)
 	if (set_rows(&a->set, o.path, &r, e) == 0) {
 		str_add(&t, "name\tgene\tvalue");
 		line(a, &t, e);
+		set_rows_flags(&r, SET_WHOLE);
 		rows_pass(&r, nothing, dump_rows, a, e);
 	}
 	set_rows_clear(&r);

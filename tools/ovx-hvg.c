@@ -10,6 +10,8 @@
 #include "alg/hvg.h"
 #include "app/app.h"
 #include "app/pick.h"
+#include "app/shard.h"
+#include "app/totals.h"
 #include "base/mem.h"
 #include "cell/filter.h"
 
@@ -18,6 +20,7 @@ static struct {
 	int64_t n_top, bins;
 	double min_mean, max_mean, min_disp, theta, span;
 	int compat;
+	struct shard_opt shard;
 } o;
 
 static const struct opt opts[] = {
@@ -34,6 +37,7 @@ static const struct opt opts[] = {
 	{ 0, "theta", REAL(&o.theta), "100", "(0,inf)", "X", "pearson: over-dispersion", 0 },
 	{ 0, "span", REAL(&o.span), "0.3", "(0,1]", "SHARE", "seurat_v3: span of the loess", 0 },
 	{ 0, "compat", FLAG(&o.compat), "", "", "", "pearson: clip every batch like the first, as scanpy does", 0 },
+	SHARD_OPTS(&o.shard),
 	{0}
 };
 
@@ -93,89 +97,198 @@ list(struct app *a, const char *file, uint8_t **mask, struct err *e)
 		app_warn("%s: %lld of its names are not among the genes", file, (long long)unknown);
 }
 
-/* One cell has no variance. */
-static void
-too_small(const struct app *a, const struct pick_groups *g, struct err *e)
-{
-	int64_t *n = mem_new(int64_t, g->name.n);
+struct work {
+	struct hvg_opt o;
+	struct pick_layer l;
+	uint8_t *robust, *force, *exclude;
+};
 
-	for (int64_t i = 0; i < a->set.axis[AXIS_OBS].n && g->code; i++)
-		n[g->code[i]]++;
-	for (int64_t b = 0; b < g->name.n && !e->code; b++)
-		if (n[b] < 2)
-			err_set(e, ERR_DATA, "%s: '%s' has one cell only, which has no variance; drop it (ovx-cut -e '%s != \"%s\"') or merge it "
-			    "with another batch", g->path, strs_get(&g->name, b), o.batch, strs_get(&g->name, b));
-	mem_free(n);
+static int
+by_logs(void)
+{
+	return flavor() == HVG_SEURAT || flavor() == HVG_CELL_RANGER;
+}
+
+/* One cell has no variance. */
+static int
+too_small(const struct shard *s, struct err *e)
+{
+	for (int64_t b = 0; b < s->group.n && flavor() == HVG_SEURAT_V3 && !e->code; b++)
+		if (s->n[b] < 2)
+			err_set(e, ERR_DATA, "obs/%s: '%s' has one cell only, which has no variance; drop it (ovx-cut -e '%s != \"%s\"') or merge "
+			    "it with another batch", o.batch, strs_get(&s->group, b), o.batch, strs_get(&s->group, b));
+	return e->code;
+}
+
+/* var/robust; for merge it stands among what is common. */
+static void
+robust(struct shard *s, struct work *w, struct err *e)
+{
+	double *x;
+
+	if (s->mode != SHARD_MERGE) {
+		set_mask(&s->a->set, "var/robust", &w->robust, e);
+		if (!w->robust)
+			return;
+		x = mem_new(double, s->n_var);
+		for (int64_t g = 0; g < s->n_var; g++)
+			x[g] = w->robust[g];
+		shard_common(s, x, s->n_var);
+		mem_free(x);
+	} else if (s->n_common == s->n_var) {
+		w->robust = mem_new(uint8_t, s->n_var);
+		for (int64_t g = 0; g < s->n_var; g++)
+			w->robust[g] = s->common[g] != 0;
+	}
+}
+
+/* The statistics of round 0, where ovx-qc has left them. */
+static void
+known(struct shard *s, const struct work *w, struct err *e)
+{
+	double *x = totals_get(s->a, o.batch, o.batch ? &s->group : NULL, e);
+
+	for (int64_t i = 0; x && w->robust && i < s->n_group * s->n_var; i++)
+		if (!w->robust[i % s->n_var])
+			memset(x + i * TOTALS_WIDTH, 0, TOTALS_WIDTH * sizeof *x);
+	if (x)
+		shard_total(s, 0, x, s->n_group * s->n_var * TOTALS_WIDTH);
+	mem_free(x);
+}
+
+static int
+open_work(struct shard *s, struct err *e)
+{
+	static const int32_t in_merge;
+	struct work *w = s->ctx;
+	struct hvg_opt *h = &w->o;
+
+	*h = hvg_default(flavor());
+	h->n_top = o.n_top;
+	h->min_mean = o.min_mean;
+	h->max_mean = o.max_mean;
+	h->min_disp = o.min_disp;
+	h->n_bins = (int)o.bins;
+	h->theta = o.theta;
+	h->span = o.span;
+	h->first_clip = o.compat;
+	robust(s, w, e);
+	list(s->a, o.keep, &w->force, e);
+	list(s->a, o.exclude, &w->exclude, e);
+	h->gene = w->robust;
+	h->force = w->force;
+	h->exclude = w->exclude;
+	if (o.batch && shard_groups(s, o.batch, e) == 0) {
+		h->batch = s->code ? s->code : &in_merge;       /* that there are batches matters there, too */
+		h->n_batch = s->n_group;
+	}
+	if (by_logs() && (s->mode == SHARD_WHOLE || s->mode == SHARD_PARTIAL) && (o.layer || set_find(&s->a->set, "layers/lognorm"))) {
+		pick_layer(s->a, o.layer ? o.layer : "lognorm", &w->l, e);
+		h->layer = &w->l.l;
+	}
+	if (s->mode == SHARD_WHOLE && !by_logs())
+		known(s, w, e);
+	return e->code ? e->code : hvg_check(h, s->mode == SHARD_WHOLE ? s->n_obs : s->mode == SHARD_PARTIAL ? 2 : s->n_cell, s->n_var, e);
+}
+
+static int
+next(struct shard *s, int r, struct shard_want *want)
+{
+	struct work *w = s->ctx;
+
+	*want = (struct shard_want){ .n = s->n_var * hvg_width(r), .per_cell = r && flavor() == HVG_PEARSON,
+	    .total = r ? s->n_group * s->n_var : 0 };
+	return r < hvg_rounds(&w->o);
+}
+
+static int
+sums(struct shard *s, int round, struct err *e)
+{
+	struct work *w = s->ctx;
+	struct genestat st = {0};
+	struct rows r = {0};
+	int32_t *order = NULL;
+
+	app_phase(round ? "residuals" : "variances", s->n_obs);
+	if (s->mode == SHARD_WHOLE && too_small(s, e))
+		return e->code;
+	if (round)
+		genestat_of(s->total[0].x, s->n, s->n_group, s->n_var, &st);
+	if (set_rows_stored(&s->a->set, "X", &r, &order, e) == 0) {
+		w->o.order = order;
+		if (!by_logs())
+			set_rows_flags(&r, SET_COUNTS);
+		shard_rows(s, &r);
+		hvg_sums(&r, &w->o, round, &st, s->cell, &s->tree, e);
+	}
+	shard_rows_clear(&r);
+	genestat_clear(&st);
+	mem_free(order);
+	return e->code;
+}
+
+static int
+reduce(struct shard *s, int round, const double *sum, const double *cell, const int32_t *code, int64_t n_cell, struct err *e)
+{
+	struct work *w = s->ctx;
+	struct genestat st = {0};
+	double *score;
+
+	if (round == 0)
+		return too_small(s, e);
+	score = mem_new(double, s->n_group * s->n_var);
+	genestat_of(s->total[0].x, s->n, s->n_group, s->n_var, &st);
+	hvg_score(&w->o, &st, sum, cell, code, n_cell, score, s->a->par, e);
+	shard_total(s, round, score, s->n_group * s->n_var);
+	genestat_clear(&st);
+	mem_free(score);
+	return e->code;
+}
+
+static int
+apply(struct shard *s, struct err *e)
+{
+	struct work *w = s->ctx;
+	struct genestat st = {0};
+	struct hvg h = {0};
+
+	genestat_of(s->total[0].x, s->n, s->n_group, s->n_var, &st);
+	hvg_finish(&w->o, &st, s->total[1].x, &h, e);
+	if (!e->code && o.n_top && h.n_selected < o.n_top)
+		app_warn("only %lld genes to choose from: fewer than the %lld asked for", (long long)h.n_selected, (long long)o.n_top);
+	if (!e->code)
+		put(s->a, &h, e);
+	app_say(s->a, "%lld of %lld genes by %s%s%s", (long long)h.n_selected, (long long)h.n_col, o.flavor, o.batch ? " within " : "",
+	    o.batch ? o.batch : "");
+	app_stat_int(s->a, "highly_variable", h.n_selected);
+	hvg_clear(&h);
+	genestat_clear(&st);
+	return e->code;
 }
 
 static int
 run(struct app *a, struct err *e)
 {
-	struct hvg_opt ho = hvg_default(flavor());
-	struct hvg h = {0};
-	struct rows r = {0};
-	struct pick_groups g = {0};
-	struct pick_layer l = {0};
-	uint8_t *robust = NULL, *force = NULL, *exclude = NULL;
-	int logs = flavor() == HVG_SEURAT || flavor() == HVG_CELL_RANGER;
+	static const struct shard_tool t = { open_work, next, sums, reduce, apply };
+	struct work w = {0};
 
-	ho.n_top = o.n_top;
-	ho.min_mean = o.min_mean;
-	ho.max_mean = o.max_mean;
-	ho.min_disp = o.min_disp;
-	ho.n_bins = (int)o.bins;
-	ho.theta = o.theta;
-	ho.span = o.span;
-	ho.first_clip = o.compat;
-	set_mask(&a->set, "var/robust", &robust, e);
-	list(a, o.keep, &force, e);
-	list(a, o.exclude, &exclude, e);
-	ho.gene = robust;
-	ho.force = force;
-	ho.exclude = exclude;
-	if (o.batch && pick_groups(a, o.batch, &g, e) == 0) {
-		ho.batch = g.code;
-		ho.n_batch = (int)g.name.n;
-	}
-	if (flavor() == HVG_SEURAT_V3)
-		too_small(a, &g, e);
-	if (logs && (o.layer || set_find(&a->set, "layers/lognorm"))) {
-		pick_layer(a, o.layer ? o.layer : "lognorm", &l, e);
-		ho.layer = &l.l;
-	}
-	app_phase("variances", 0);
-	if (!e->code && set_rows(&a->set, "X", &r, e) == 0) {
-		if (!logs)
-			set_rows_flags(&r, SET_COUNTS);
-		hvg_find(&r, &ho, &h, a->par, e);
-	}
-	if (!e->code && o.n_top && h.n_selected < o.n_top)
-		app_warn("only %lld genes to choose from: fewer than the %lld asked for", (long long)h.n_selected, (long long)o.n_top);
-	if (!e->code)
-		put(a, &h, e);
-	app_say(a, "%lld of %lld genes by %s%s%s", (long long)h.n_selected, (long long)h.n_col, o.flavor, o.batch ? " within " : "",
-	    o.batch ? o.batch : "");
-	app_stat_int(a, "highly_variable", h.n_selected);
-	hvg_clear(&h);
-	set_rows_clear(&r);
-	pick_groups_clear(&g);
-	pick_layer_clear(&l);
-	mem_free(robust);
-	mem_free(force);
-	mem_free(exclude);
+	shard_run(a, &t, &o.shard, opts, &w, e);
+	pick_layer_clear(&w.l);
+	mem_free(w.robust);
+	mem_free(w.force);
+	mem_free(w.exclude);
 	return e->code;
 }
 
 static const char *
 check(void)
 {
-	int logs = flavor() == HVG_SEURAT || flavor() == HVG_CELL_RANGER;
-
-	if (o.n_top == 0 && !logs)
+	/* In merge and with a fit the options are not known yet; they have been checked then. */
+	if (!o.shard.merge && !o.shard.project && o.n_top == 0 && !by_logs())
 		return "--n-top 0 (cut-offs) is for seurat and cell_ranger";
-	if (o.layer && !logs)
+	if (!o.shard.merge && !o.shard.project && o.layer && !by_logs())
 		return "--layer is for seurat and cell_ranger; the others work on counts";
-	return NULL;
+	return shard_check(&o.shard, opts);
 }
 
 static int
@@ -184,10 +297,15 @@ plan(struct app *a, struct plan *p, struct err *e)
 	int64_t n_obs = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, n_batch = 1;
 	struct pick_groups g = {0};
 
+	if (o.shard.merge) {
+		shard_plan(a, &o.shard, 0, p);
+		return 0;
+	}
 	if (o.batch && pick_groups(a, o.batch, &g, e) == 0)
 		n_batch = g.name.n;
 	pick_groups_clear(&g);
-	p->memory = app_rows_bytes(a, "X", e) + 30 * n_obs + n_var * 200 + n_var * n_batch * 24 * (2 * a->threads + 6);
+	shard_plan(a, &o.shard, 3 * n_var * n_batch, p);
+	p->memory += app_rows_bytes(a, "X", e) + 30 * n_obs + n_var * 200 + n_var * n_batch * 24 * (2 * a->threads + 6);
 	p->output = 40 * n_var;
 	return e->code;
 }
@@ -198,7 +316,7 @@ main(int argc, char **argv)
 	static const struct tool tool = {
 		.name = "ovx-hvg", .summary = "highly variable genes", .args = "[BASE [DELTA...]]", .reads = "X,var/robust",
 		.writes = "var/highly_variable,var/highly_variable_rank,var/means,var/variances,uns/hvg",
-		.shape = SHAPE_FILTER, .opts = opts, .check = check, .plan = plan, .run = run, .fixture = "norm", .fixture_args = "--n-top 40"
+		.shape = SHAPE_FILTER, .opts = opts, .check = check, .raw = &o.shard.merge, .plan = plan, .run = run, .fixture = "norm", .fixture_args = "--n-top 40"
 	};
 
 	return app_main(&tool, argc, argv);

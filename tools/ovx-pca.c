@@ -6,23 +6,25 @@
  *          var/pca_mean    what the layer's values are centred by
  *          uns/pca         variance, variance_ratio, params
  *
- * With --project FIT nothing is fitted: the cells get scores on FIT's components.
+ * With --project FIT of an earlier run nothing is fitted: the cells get scores on FIT's components.
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "alg/pca.h"
 #include "app/app.h"
 #include "app/pick.h"
+#include "app/shard.h"
 #include "base/mem.h"
 #include "cell/filter.h"
 #include "num/blas.h"
+#include "ovx-pca/stored.h"
 
 static struct {
 	int64_t k;
-	const char *layer, *genes, *project;
+	const char *layer, *genes;
 	int whiten;
+	struct shard_opt shard;
 } o;
 
 static const struct opt opts[] = {
@@ -30,8 +32,18 @@ static const struct opt opts[] = {
 	{ 0, "layer", STR(&o.layer), "scaled", "", "NAME", "layer to decompose: scaled, lognorm or counts", 0 },
 	{ 0, "genes", INFILE(&o.genes), "", "", "FILE", "genes to use, one a line (default: var/highly_variable)", 0 },
 	{ 0, "whiten", FLAG(&o.whiten), "", "", "", "divide the scores by their standard deviation", 0 },
-	{ 0, "project", INFILE(&o.project), "", "", "FIT", "stream with an earlier fit: put the cells onto its components", 0 },
+	SHARD_OPTS(&o.shard),
 	{0}
+};
+
+struct work {
+	struct pick_layer *l;
+	struct stored *x;
+	int hv;                 /* the genes are those of var/highly_variable */
+	int64_t g;
+	int32_t *gene;          /* [g] the user's columns, rising */
+	double *zero;           /* [g] the layer's value of a zero */
+	char from[500];
 };
 
 /* The genes to use: a list, highly_variable, or all that vary. */
@@ -61,15 +73,14 @@ choose(struct app *a, int64_t *n, struct err *e)
 }
 
 static void
-put_uns(struct app *a, const struct pca *f, const char *from, struct err *e)
+put_uns(struct app *a, const struct work *w, const struct pca *f, struct err *e)
 {
 	json_t *j = json_object(), *p = json_object();
 	struct str t = {0};
-	int hv = !o.genes && set_find(&a->set, "var/highly_variable");
 
 	json_object_set_new(p, "zero_center", json_true());
-	json_object_set_new(p, "use_highly_variable", json_boolean(hv));
-	if (hv)
+	json_object_set_new(p, "use_highly_variable", json_boolean(w->hv));
+	if (w->hv)
 		json_object_set_new(p, "mask_var", json_string("highly_variable"));
 	json_object_set_new(p, "layer", json_string(o.layer));
 	json_object_set_new(j, "params", p);
@@ -77,13 +88,13 @@ put_uns(struct app *a, const struct pca *f, const char *from, struct err *e)
 	json_set_reals(j, "variance_ratio", f->ratio, f->k);
 	json_object_set_new(j, "total_variance", json_number(f->total));
 	json_text(j, &t);
-	set_put_text(&a->set, "uns/pca", t.s, from, e);
+	set_put_text(&a->set, "uns/pca", t.s, w->from, e);
 	json_decref(j);
 	str_clear(&t);
 }
 
 static void
-put_fit(struct app *a, const struct pca *f, const int32_t *gene, const char *from, struct err *e)
+put_fit(struct app *a, const struct work *w, const struct pca *f, struct err *e)
 {
 	int64_t n_var = a->set.axis[AXIS_VAR].n;
 	double *pcs = mem_new(double, n_var * f->k), *mean = mem_new(double, n_var);
@@ -91,252 +102,198 @@ put_fit(struct app *a, const struct pca *f, const int32_t *gene, const char *fro
 	for (int64_t g = 0; g < n_var; g++)
 		mean[g] = NAN;
 	for (int64_t g = 0; g < f->g; g++) {
-		memcpy(pcs + gene[g] * f->k, f->loading + g * f->k, (size_t)f->k * sizeof *pcs);
-		mean[gene[g]] = f->mean[g];
+		memcpy(pcs + w->gene[g] * f->k, f->loading + g * f->k, (size_t)f->k * sizeof *pcs);
+		mean[w->gene[g]] = f->mean[g];
 	}
-	set_put_f64(&a->set, "var/pca_mean", mean, n_var, from, e);
-	set_put_dense(&a->set, "varm/PCs", DT_F64, pcs, n_var, f->k, from, e);
-	put_uns(a, f, from, e);
+	set_put_f64(&a->set, "var/pca_mean", mean, n_var, w->from, e);
+	set_put_dense(&a->set, "varm/PCs", DT_F64, pcs, n_var, f->k, w->from, e);
+	put_uns(a, w, f, e);
 	mem_free(pcs);
 	mem_free(mean);
 }
 
-/* X by the stream's own columns: frequent genes first, rising within a row.  order gives the user's column of each. */
-struct stored {
-	struct rows r;
-	int32_t *order;         /* [n_var] */
-	struct layer l;         /* the layer with mean and std in that order, which are ours */
-};
-
-static double *
-reorder(const double *x, const int32_t *order, int64_t n)
+/* What merge and a fit need to know: whether the genes are highly_variable's, which they are, their zeros. */
+static void
+keep_common(struct shard *s, const struct work *w)
 {
-	double *to = x ? mem_new(double, n) : NULL;
+	double *c = mem_new(double, 1 + 2 * w->g);
 
-	for (int64_t i = 0; x && i < n; i++)
-		to[i] = x[order[i]];
-	return to;
+	c[0] = w->hv;
+	for (int64_t k = 0; k < w->g; k++) {
+		c[1 + k] = w->gene[k];
+		c[1 + w->g + k] = w->zero[k];
+	}
+	shard_common(s, c, 1 + 2 * w->g);
+	mem_free(c);
 }
 
 static int
-stored_open(struct app *a, const struct layer *l, struct stored *s, struct err *e)
+take_common(const struct shard *s, struct work *w, struct err *e)
 {
-	int64_t n = a->set.axis[AXIS_VAR].n;
+	w->g = s->n_common / 2;
+	w->gene = mem_new(int32_t, w->g);
+	w->zero = mem_new(double, w->g);
+	w->hv = s->n_common > 0 && s->common[0] != 0;
+	for (int64_t k = 0; k < w->g; k++) {
+		double c = s->common[1 + k];
 
-	memset(s, 0, sizeof *s);
-	if (set_rows_stored(&a->set, "X", &s->r, &s->order, e))
-		return e->code;
-	s->l = *l;
-	s->l.mean = reorder(l->mean, s->order, n);
-	s->l.std = reorder(l->std, s->order, n);
+		if (!(c >= 0 && c < (double)s->n_var) || (k && c <= w->gene[k - 1]))
+			return err_set(e, ERR_DATA, "damaged: the genes of the components");
+		w->gene[k] = (int32_t)c;
+		w->zero[k] = s->common[1 + w->g + k];
+	}
 	return 0;
 }
 
-static void
-stored_close(struct stored *s)
+/* The layer and X.  name: of the layer. */
+static int
+open_layer(struct app *a, struct work *w, const char *name, struct err *e)
 {
-	mem_free((double *)s->l.mean);
-	mem_free((double *)s->l.std);
-	mem_free(s->order);
-	if (s->r.self)
-		set_rows_clear(&s->r);
-}
+	char path[300];
 
-/* The n genes (user's columns) by the stream's order: user gets their user's columns, the result the stream's. */
-static int32_t *
-by_frequency(const struct stored *s, int64_t n_var, int32_t *user, int64_t n)
-{
-	int32_t *to = mem_new(int32_t, n), *old = mem_new(int32_t, n_var);
-	int64_t at = 0;
-
-	for (int64_t i = 0; i < n; i++)
-		old[user[i]] = 1;
-	for (int64_t i = 0; i < n_var; i++)
-		if (old[s->order[i]]) {
-			to[at] = (int32_t)i;
-			user[at++] = s->order[i];
-		}
-	mem_free(old);
-	return to;
+	snprintf(path, sizeof path, "layers/%.200s", name);
+	app_reads(a, path);
+	if (pick_layer(a, name, w->l, e) == 0)
+		stored_open(a, &w->l->l, w->x, e);
+	snprintf(w->from, sizeof w->from, "X,%.300s,var/highly_variable", w->l->from);
+	return e->code;
 }
 
 static int
-fit(struct app *a, struct pick_layer *l, struct stored *s, struct err *e)
+open_work(struct shard *s, struct err *e)
 {
-	int64_t n = a->set.axis[AXIS_OBS].n, g;
-	int32_t *gene = choose(a, &g, e), *at = by_frequency(s, a->set.axis[AXIS_VAR].n, gene, g);
-	struct pca_opt po = { &s->l, at, g, (int)o.k, o.whiten };
-	struct pca f = {0};
-	float *x;
-	char from[500];
-	double sum = 0;
+	struct work *w = s->ctx;
+	struct pca_opt po;
 
-	snprintf(from, sizeof from, "X,%.300s,var/highly_variable", l->from);
-	app_phase("covariance", n);
-	if (!e->code && pca_fit(&s->r, &po, &f, a->par, e) == 0) {
-		x = mem_raw(float, n * o.k);
-		app_phase("scores", n);
-		pca_project(&s->r, &po, &f, x, e);
-		set_put_dense(&a->set, "obsm/X_pca", DT_F32, x, n, o.k, from, e);
-		put_fit(a, &f, gene, from, e);
-		mem_free(x);
-		for (int i = 0; i < f.k; i++)
-			sum += f.ratio[i];
-		app_say(a, "%lld cells, %lld genes of layer %s -> %lld components, %.1f %% of the variance", (long long)n, (long long)g,
-		    o.layer, (long long)o.k, 100 * sum);
-		app_stat_int(a, "genes", g);
-		app_stat_real(a, "variance_ratio", sum);
-	}
-	pca_clear(&f);
-	mem_free(gene);
+	if (s->mode != SHARD_MERGE && open_layer(s->a, w, o.layer, e))
+		return e->code;
+	if (s->n_common)
+		return take_common(s, w, e);
+	w->hv = !o.genes && set_find(&s->a->set, "var/highly_variable");
+	w->gene = choose(s->a, &w->g, e);
+	w->zero = mem_new(double, w->g);
+	po = (struct pca_opt){ .layer = &w->l->l, .gene = w->gene, .g = w->g };
+	if (!e->code)
+		pca_zeros(&po, w->zero);
+	if (!e->code && (o.k >= w->g || o.k >= s->n_obs))
+		err_set(e, ERR_USAGE, "%lld components: must be fewer than the %lld cells and the %lld genes; ask for fewer", (long long)o.k,
+		    (long long)s->n_obs, (long long)w->g);
+	keep_common(s, w);
+	return e->code;
+}
+
+static int
+next(struct shard *s, int r, struct shard_want *want)
+{
+	const struct work *w = s->ctx;
+
+	*want = (struct shard_want){ .n = pca_sums_size(w->g) };
+	return r == 0;
+}
+
+/* In the stream's order, which is the fastest; put into the user's, which all shards share. */
+static int
+sums(struct shard *s, int round, struct err *e)
+{
+	struct work *w = s->ctx;
+	struct stored *x = w->x;
+	int32_t *at = mem_new(int32_t, w->g), *to = mem_new(int32_t, w->g), *number = mem_new(int32_t, s->n_var);
+	struct pca_opt po = { .layer = &x->l, .gene = at, .g = w->g };
+	int64_t n = 0;
+
+	(void)round;
+	for (int64_t k = 0; k < w->g; k++)
+		number[w->gene[k]] = (int32_t)k + 1;
+	for (int64_t c = 0; c < s->n_var; c++)
+		if (number[x->order[c]]) {
+			to[n] = number[x->order[c]] - 1;
+			at[n++] = (int32_t)c;
+		}
+	app_phase("covariance", s->n_obs);
+	shard_rows(s, &x->r);
+	pca_sum(&x->r, &po, &s->tree, s->a->par, e);
+	pca_sums_permute(&s->tree, w->g, to);
+	mem_free(at);
+	mem_free(to);
+	mem_free(number);
+	return e->code;
+}
+
+static int
+put_scores(struct shard *s, struct work *w, const struct pca *f, struct err *e)
+{
+	int32_t *at = mem_new(int32_t, w->g);
+	struct pca_opt po = { &w->x->l, at, w->g, f->k, o.whiten };
+
+	for (int64_t k = 0; k < w->g; k++)
+		at[k] = w->x->place[w->gene[k]];
+	scores_put(s->a, &w->x->r, &po, f, NULL, w->from, e);
 	mem_free(at);
 	return e->code;
 }
 
-/* An earlier fit, with its genes found in this input. */
-struct earlier {
-	struct set set;
-	double *pcs, *centre, *mean, *std;      /* in FIT's genes */
-	int64_t n_var, k;
-	int32_t *at;            /* [n_var] gene of this input, or -1 */
-	double clip;
-};
-
 static int
-open_fit(struct app *a, struct earlier *f, struct err *e)
+apply(struct shard *s, struct err *e)
 {
-	struct map m = {0};
-	char *path = (char *)o.project;
-	int64_t n, missing = 0, used = 0;
-	struct item *it;
+	struct work *w = s->ctx;
+	struct pca f = {0};
+	double sum = 0;
 
-	set_init(&f->set);
-	f->set.spool.cap = a->set.spool.cap;
-	if (set_open(&f->set, &path, 1, e) || set_names(&f->set, AXIS_VAR, e) || set_names(&a->set, AXIS_VAR, e) ||
-	    set_dense64(&f->set, "varm/PCs", &f->pcs, &f->n_var, &f->k, e))
-		return e->code;
-	set_numbers(&f->set, "var/pca_mean", &f->centre, e);
-	if (strcmp(o.layer, "scaled") == 0) {
-		set_numbers(&f->set, "var/mean", &f->mean, e);
-		set_numbers(&f->set, "var/std", &f->std, e);
-		it = set_need(&f->set, "layers/scaled", NULL, e);
-		if (it && head_get(&it->s->head, "clip"))
-			f->clip = strtod(head_get(&it->s->head, "clip"), NULL);
+	if (s->total[0].n != pca_sums_size(w->g))
+		err_set(e, ERR_DATA, "damaged: the sums are not of the genes of the components");
+	if (!e->code && pca_solve(s->total[0].x, s->n_cell, w->g, (int)o.k, w->zero, &f, e) == 0) {
+		if (s->mode != SHARD_MERGE)
+			put_scores(s, w, &f, e);
+		put_fit(s->a, w, &f, e);
+		for (int i = 0; i < f.k; i++)
+			sum += f.ratio[i];
+		app_say(s->a, "%lld cells, %lld genes of layer %s -> %lld components, %.1f %% of the variance", (long long)s->n_cell,
+		    (long long)w->g, o.layer, (long long)o.k, 100 * sum);
+		app_stat_int(s->a, "genes", w->g);
+		app_stat_real(s->a, "variance_ratio", sum);
 	}
-	map_of(&m, &a->set.axis[AXIS_VAR].names);
-	f->at = mem_new(int32_t, f->n_var);
-	for (n = 0; n < f->n_var && !e->code; n++) {
-		f->at[n] = (int32_t)map_get(&m, strs_get(&f->set.axis[AXIS_VAR].names, n));
-		used += !isnan(f->centre[n]);
-		missing += !isnan(f->centre[n]) && f->at[n] < 0;
-	}
-	map_clear(&m);
-	if (!e->code && missing == used)
-		err_set(e, ERR_DATA, "%s: none of its genes is in the input", o.project);
-	else if (!e->code && missing)
-		app_warn("%lld of the fit's %lld genes are missing here and count as 0", (long long)missing, (long long)used);
+	pca_clear(&f);
 	return e->code;
 }
 
-/* A gene that this input lacks has the value of a zero in every cell: the same
- * shift of all scores. */
-static void
-absent(const struct earlier *f, const struct layer *l, double *shift)
-{
-	for (int64_t g = 0; g < f->n_var; g++) {
-		double z;
-
-		if (isnan(f->centre[g]) || f->at[g] >= 0)
-			continue;
-		z = f->mean ? -f->mean[g] / f->std[g] : 0;
-		if (l->clip > 0)
-			z = z < -l->clip ? -l->clip : z > l->clip ? l->clip : z;
-		for (int64_t k = 0; k < f->k; k++)
-			shift[k] += (z - f->centre[g]) * f->pcs[g * f->k + k];
-	}
-}
-
+/* Whether FIT is a fit by --merge of these genes; else it is an earlier run's result. */
 static int
-project(struct app *a, struct pick_layer *l, struct stored *s, struct err *e)
+is_merged(struct app *a, struct err *e)
 {
-	struct earlier f = {0};
-	int64_t n = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, g = 0;
-	struct pca p = {0};
-	struct pca_opt po = {0};
-	int32_t *gene = mem_new(int32_t, n_var), *place = mem_new(int32_t, n_var);
-	double *mean = mem_new(double, n_var), *sd = mem_new(double, n_var), *shift;
-	struct layer here;
-	float *x;
+	struct set f;
+	char *path = (char *)o.shard.project;
+	int yes = 0;
 
-	if (open_fit(a, &f, e) == 0) {
-		p.loading = mem_new(double, f.n_var * f.k);
-		p.mean = mem_new(double, f.n_var);
-		shift = mem_new(double, f.k);
-		for (int64_t i = 0; i < n_var; i++) {
-			sd[i] = 1;
-			place[s->order[i]] = (int32_t)i;
-		}
-		for (int64_t i = 0; i < f.n_var; i++) {
-			if (isnan(f.centre[i]) || f.at[i] < 0)
-				continue;
-			gene[g] = place[f.at[i]];
-			if (f.mean) {
-				mean[gene[g]] = f.mean[i];
-				sd[gene[g]] = f.std[i];
-			}
-			p.mean[g] = f.centre[i];
-			memcpy(p.loading + g * f.k, f.pcs + i * f.k, (size_t)f.k * sizeof *p.loading);
-			g++;
-		}
-		here = (struct layer){ l->l.row_div, l->l.log1p, f.mean ? mean : NULL, f.mean ? sd : NULL, f.clip };
-		po = (struct pca_opt){ &here, gene, g, (int)f.k, 0 };
-		p.n = n;
-		p.g = g;
-		p.k = (int)f.k;
-		absent(&f, &here, shift);
-		x = mem_raw(float, n * f.k);
-		pca_project(&s->r, &po, &p, x, e);
-		for (int64_t i = 0; i < n && !e->code; i++)
-			for (int64_t k = 0; k < f.k; k++)
-				x[i * f.k + k] += (float)shift[k];
-		set_put_dense(&a->set, "obsm/X_pca", DT_F32, x, n, f.k, l->from, e);
-		app_say(a, "%lld cells onto %lld components of an earlier fit, %lld genes", (long long)n, (long long)f.k, (long long)g);
-		mem_free(x);
-		mem_free(shift);
-		mem_free(p.loading);
-		mem_free(p.mean);
-	}
-	mem_free(gene);
-	mem_free(place);
-	mem_free(mean);
-	mem_free(sd);
-	mem_free(f.pcs);
-	mem_free(f.centre);
-	mem_free(f.mean);
-	mem_free(f.std);
-	mem_free(f.at);
-	set_close(&f.set);
-	return e->code;
+	set_init(&f);
+	f.spool.cap = a->set.spool.cap;
+	if (set_open(&f, &path, 1, e) == 0)
+		yes = set_find(&f, "uns/fit/about") && strcmp(f.axis[AXIS_VAR].digest, a->set.axis[AXIS_VAR].digest) == 0;
+	set_close(&f);
+	return yes;
 }
 
 static int
 run(struct app *a, struct err *e)
 {
+	static const struct shard_tool t = { .open = open_work, .round = next, .sums = sums, .apply = apply };
 	struct pick_layer l = {0};
-	struct stored s = {0};
-	/* A projection takes means and deviations from the fit, and normalises here. */
-	const char *layer = o.project && strcmp(o.layer, "scaled") == 0 ? "lognorm" : o.layer;
-	char path[300];
+	struct stored x = {0};
+	struct work w = { .l = &l, .x = &x };
+	int earlier = o.shard.project && !o.shard.merge && !is_merged(a, e);
+	const char *why = o.shard.project && !earlier ? shard_check(&o.shard, opts) : NULL;
 
-	snprintf(path, sizeof path, "layers/%.200s", layer);
-	app_reads(a, path);
-	if (pick_layer(a, layer, &l, e) == 0 && stored_open(a, &l.l, &s, e) == 0) {
-		if (o.project)
-			project(a, &l, &s, e);
-		else
-			fit(a, &l, &s, e);
-	}
-	stored_close(&s);
+	if (why)
+		err_set(e, ERR_USAGE, "%s", why);
+	if (earlier && o.shard.partial)
+		err_set(e, ERR_USAGE, "%s is no fit by --merge of these genes", o.shard.project);
+	/* Cells on an earlier run's components take means and deviations from it, and are normalised here. */
+	if (earlier && !e->code && open_layer(a, &w, strcmp(o.layer, "scaled") == 0 ? "lognorm" : o.layer, e) == 0)
+		project_earlier(a, o.shard.project, o.layer, &l, &x, e);
+	else if (!earlier && !e->code)
+		shard_run(a, &t, &o.shard, opts, &w, e);
+	mem_free(w.gene);
+	mem_free(w.zero);
+	stored_close(&x);
 	pick_layer_clear(&l);
 	return e->code;
 }
@@ -344,9 +301,11 @@ run(struct app *a, struct err *e)
 static const char *
 check(void)
 {
-	if (o.project && (o.genes || o.whiten || opt_given("components")))
+	if (o.shard.merge || o.shard.partial)
+		return shard_check(&o.shard, opts);
+	if (o.shard.project && (o.genes || o.whiten || opt_given("components")))
 		return "--project takes genes and components from the fit: leave out --genes, --whiten and -k";
-	return NULL;
+	return o.shard.shard ? shard_check(&o.shard, opts) : NULL;
 }
 
 static int
@@ -355,6 +314,10 @@ plan(struct app *a, struct plan *p, struct err *e)
 	int64_t n = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, g = n_var;
 	uint8_t *hv = NULL;
 
+	if (o.shard.merge) {
+		shard_plan(a, &o.shard, 0, p);
+		return 0;
+	}
 	if (o.genes) {
 		int64_t unknown;
 
@@ -365,7 +328,9 @@ plan(struct app *a, struct plan *p, struct err *e)
 	for (int64_t i = g = 0; i < n_var; i++)
 		g += hv ? hv[i] : 1;
 	mem_free(hv);
-	p->memory = app_rows_bytes(a, "X", e) + 24 * n + n_var * (8 * o.k + 60) + pca_bytes(n, g, (int)o.k, 2 * a->threads + 2);
+	shard_plan(a, &o.shard, pca_sums_size(g), p);
+	p->memory += app_rows_bytes(a, "X", e) + 16 * n + n_var * (8 * o.k + 60) + BLOCK_DENSE * o.k * 4 +
+	    pca_bytes(n, g, (int)o.k, 2 * a->threads + 2);
 	p->output = n * o.k * 4 + n_var * o.k * 8;
 	return e->code;
 }
@@ -376,8 +341,8 @@ main(int argc, char **argv)
 	static const struct tool tool = {
 		.name = "ovx-pca", .summary = "exact principal components of a layer", .args = "[BASE [DELTA...]]",
 		.reads = "X,var/highly_variable", .writes = "obsm/X_pca,varm/PCs,var/pca_mean,uns/pca",
-		.shape = SHAPE_FILTER, .flags = TOOL_BLAS, .init = blas_init, .thread = blas_thread, .opts = opts, .check = check, .plan = plan, .run = run,
-		.fixture = "scaled", .fixture_args = "-k 10"
+		.shape = SHAPE_FILTER, .flags = TOOL_BLAS, .init = blas_init, .thread = blas_thread, .opts = opts, .check = check,
+		.raw = &o.shard.merge, .plan = plan, .run = run, .fixture = "scaled", .fixture_args = "-k 10"
 	};
 
 	return app_main(&tool, argc, argv);

@@ -173,54 +173,63 @@ finish(const struct hvg_opt *o, struct hvg *h)
 }
 
 static int
-find_by_counts(struct rows *r, const struct hvg_opt *o, struct hvg *h, struct par *p, struct err *e)
+finish_counts(const struct hvg_opt *o, const struct genestat *s, const double *score, struct hvg *h, struct err *e)
 {
-	struct genestat_opt go = { .batch = o->batch, .n_batch = o->n_batch, .gene = o->gene };
-	double *depth = mem_new(double, r->n_row), *score, *rank;
-	struct genestat s;
+	double *rank = mem_new(double, s->n_batch * s->n_col);
 
-	genestat_get(r, &go, depth, &s, e);
-	score = mem_new(double, s.n_batch * s.n_col);
-	rank = mem_new(double, s.n_batch * s.n_col);
 	h->variances = mem_new(double, h->n_col);
-	if (!e->code) {
-		genestat_pool(&s, h->means, h->variances);
-		if (o->flavor == HVG_PEARSON)
-			hvg_pearson(r, o, &s, depth, score, p, e);
+	genestat_pool(s, h->means, h->variances);
+	for (int b = 0; b < s->n_batch && !e->code; b++) {
+		h->used_batches += s->n[b] > 0;
+		if (s->n[b])
+			rank_batch(o, s->n_col, score + b * s->n_col, rank + b * s->n_col);
 		else
-			hvg_v3(r, o, &s, score, e);
-	}
-	for (int b = 0; b < s.n_batch && !e->code; b++) {
-		h->used_batches += s.n[b] > 0;
-		if (s.n[b])
-			rank_batch(o, s.n_col, score + b * s.n_col, rank + b * s.n_col);
-		else
-			for (int64_t j = 0; j < s.n_col; j++)
-				rank[b * s.n_col + j] = NAN;
+			for (int64_t j = 0; j < s->n_col; j++)
+				rank[b * s->n_col + j] = NAN;
 	}
 	if (!e->code) {
-		combine_ranks(h, s.n_batch, rank);
-		mean_over(&s, score, h->score);
+		combine_ranks(h, s->n_batch, rank);
+		mean_over(s, score, h->score);
 		finish(o, h);
 	}
-	genestat_clear(&s);
-	mem_free(score);
 	mem_free(rank);
-	mem_free(depth);
 	return e->code;
+}
+
+struct div_job {
+	const uint8_t *gene;
+	double *div;
+};
+
+static int
+divide_block(void *ctx, const struct csr *m, int slot, struct err *e)
+{
+	struct div_job *j = ctx;
+
+	(void)slot;
+	(void)e;
+	for (int64_t i = 0; i < m->n_row; i++) {
+		double sum = 0;
+
+		for (int64_t k = m->ptr[i]; k < m->ptr[i + 1]; k++)
+			sum += !j->gene || j->gene[m->col[k]] ? m->val[k] : 0;
+		j->div[m->row0 + i] = sum / 1e4;
+	}
+	return 0;
 }
 
 /* ln(1 + counts per 10,000) over the genes of the step. */
 static int
 default_layer(struct rows *r, const struct hvg_opt *o, struct layer *l, double *div, struct err *e)
 {
-	struct genestat_opt go = { .gene = o->gene };
-	struct genestat s;
+	struct div_job j = { .div = div };
+	uint8_t *gene = o->gene ? mem_new(uint8_t, r->n_col) : NULL;
 
-	genestat_get(r, &go, div, &s, e);
-	genestat_clear(&s);
-	for (int64_t i = 0; i < r->n_row; i++)
-		div[i] /= 1e4;
+	for (int64_t c = 0; c < r->n_col && o->gene; c++)
+		gene[c] = o->gene[o->order ? o->order[c] : c];
+	j.gene = gene;
+	rows_pass(r, divide_block, NULL, &j, e);
+	mem_free(gene);
 	*l = (struct layer){ .row_div = div, .log1p = 1 };
 	return e->code;
 }
@@ -273,64 +282,49 @@ select_batch(const struct hvg_opt *o, const struct genestat *s, int b, const dou
 }
 
 static int
-find_by_dispersion(struct rows *r, const struct hvg_opt *o, struct hvg *h, struct err *e)
+finish_dispersion(const struct hvg_opt *o, const struct genestat *s, struct hvg *h, struct err *e)
 {
-	struct genestat_opt go = { .batch = o->batch, .n_batch = o->n_batch, .gene = o->gene };
-	double *div = mem_new(double, r->n_row), *mean, *disp, *norm, *rank;
-	struct layer l;
-	struct genestat s;
-	int64_t size;
+	int64_t size = s->n_batch * s->n_col;
+	double *mean = mem_new(double, size), *disp = mem_new(double, size), *norm = mem_new(double, size);
+	double *rank = mem_new(double, size);
 
-	if (o->layer)
-		l = *o->layer;
-	else
-		default_layer(r, o, &l, div, e);
-	/* seurat takes the exponential of the log values less 1: x / row_div */
-	if (o->flavor == HVG_SEURAT)
-		l.log1p = 0;
-	go.layer = &l;
-	genestat_get(r, &go, NULL, &s, e);
-	size = s.n_batch * s.n_col;
-	mean = mem_new(double, size);
-	disp = mem_new(double, size);
-	norm = mem_new(double, size);
-	rank = mem_new(double, size);
 	h->dispersions = mem_new(double, h->n_col);
-	for (int b = 0; b < s.n_batch && !e->code; b++) {
-		h->used_batches += s.n[b] > 0;
-		if (s.n[b])
-			disperse(o, &s, b, mean, disp, norm);
-		select_batch(o, &s, b, mean, norm, rank);
+	for (int b = 0; b < s->n_batch && !e->code; b++) {
+		h->used_batches += s->n[b] > 0;
+		if (s->n[b])
+			disperse(o, s, b, mean, disp, norm);
+		select_batch(o, s, b, mean, norm, rank);
 	}
 	if (!e->code) {
-		combine_ranks(h, s.n_batch, rank);
-		mean_over(&s, mean, h->means);
-		mean_over(&s, disp, h->dispersions);
-		mean_over(&s, norm, h->score);
+		combine_ranks(h, s->n_batch, rank);
+		mean_over(s, mean, h->means);
+		mean_over(s, disp, h->dispersions);
+		mean_over(s, norm, h->score);
 		finish(o, h);
 	}
 	for (int64_t j = 0; j < h->n_col && o->n_top <= 0; j++)
 		h->rank[j] = NAN;
-	genestat_clear(&s);
 	mem_free(mean);
 	mem_free(disp);
 	mem_free(norm);
 	mem_free(rank);
-	mem_free(div);
 	return e->code;
 }
 
 static int
-check(const struct rows *r, const struct hvg_opt *o, struct err *e)
+by_counts(const struct hvg_opt *o)
 {
-	int by_disp = o->flavor == HVG_SEURAT || o->flavor == HVG_CELL_RANGER;
+	return o->flavor == HVG_PEARSON || o->flavor == HVG_SEURAT_V3;
+}
 
-	if (r->n_row < 2 || r->n_col < 1)
-		err_set(e, ERR_DATA, "highly variable genes: %lld cells and %lld genes are too few",
-			(long long)r->n_row, (long long)r->n_col);
-	if (o->n_top <= 0 && !by_disp)
+int
+hvg_check(const struct hvg_opt *o, int64_t n_row, int64_t n_col, struct err *e)
+{
+	if (n_row < 2 || n_col < 1)
+		err_set(e, ERR_DATA, "highly variable genes: %lld cells and %lld genes are too few", (long long)n_row, (long long)n_col);
+	if (o->n_top <= 0 && by_counts(o))
 		err_set(e, ERR_USAGE, "highly variable genes: this flavor wants a number of genes");
-	if (by_disp && o->layer && !o->layer->log1p)
+	if (!by_counts(o) && o->layer && !o->layer->log1p)
 		err_set(e, ERR_USAGE, "highly variable genes: this flavor wants a layer of log values");
 	if (!(o->theta > 0) || o->clip < 0)
 		err_set(e, ERR_USAGE, "highly variable genes: theta must be positive and the clip not negative");
@@ -338,18 +332,110 @@ check(const struct rows *r, const struct hvg_opt *o, struct err *e)
 }
 
 int
-hvg_find(struct rows *r, const struct hvg_opt *o, struct hvg *h, struct par *p, struct err *e)
+hvg_rounds(const struct hvg_opt *o)
+{
+	return by_counts(o) ? 2 : 1;
+}
+
+int
+hvg_width(int round)
+{
+	return round == 0 ? GENESTAT_WIDTH : 2;
+}
+
+double *
+hvg_stored(const struct hvg_opt *o, const double *x, int n_batch, int64_t n_col)
+{
+	double *y = mem_new(double, n_batch * n_col);
+
+	for (int b = 0; b < n_batch; b++)
+		for (int64_t j = 0; j < n_col; j++)
+			y[b * n_col + j] = x[b * n_col + (o->order ? o->order[j] : j)];
+	return y;
+}
+
+int
+hvg_sums(struct rows *r, const struct hvg_opt *o, int round, const struct genestat *s, double *depth, struct sumtree *t,
+	struct err *e)
+{
+	struct genestat_opt go = { .batch = o->batch, .n_batch = o->n_batch, .gene = o->gene, .order = o->order };
+	struct layer l = {0};
+	double *div = NULL;
+
+	if (e->code)
+		return e->code;
+	if (round)
+		return o->flavor == HVG_PEARSON ? hvg_pearson_sums(r, o, s, depth, t, e) : hvg_v3_sums(r, o, s, t, e);
+	if (!by_counts(o)) {
+		if (o->layer) {
+			l = *o->layer;
+		} else {
+			div = mem_new(double, r->n_row);
+			default_layer(r, o, &l, div, e);
+		}
+		/* seurat takes the exponential of the log values less 1: x / row_div */
+		if (o->flavor == HVG_SEURAT)
+			l.log1p = 0;
+		go.layer = &l;
+		go.no_counts = !o->batch;
+	}
+	genestat_sums(r, &go, NULL, t, e);
+	mem_free(div);
+	return e->code;
+}
+
+int
+hvg_score(const struct hvg_opt *o, const struct genestat *s, const double *total, const double *depth,
+	const int32_t *batch, int64_t n_row, double *score, struct par *p, struct err *e)
+{
+	if (e->code)
+		return e->code;
+	return o->flavor == HVG_PEARSON ? hvg_pearson(o, s, total, depth, batch, n_row, score, p, e) : hvg_v3(o, s, total, score, e);
+}
+
+int
+hvg_finish(const struct hvg_opt *o, const struct genestat *s, const double *score, struct hvg *h, struct err *e)
 {
 	memset(h, 0, sizeof *h);
-	if (e->code || check(r, o, e))
+	if (e->code)
 		return e->code;
-	h->n_col = r->n_col;
-	h->means = mem_new(double, r->n_col);
-	h->score = mem_new(double, r->n_col);
-	h->rank = mem_new(double, r->n_col);
-	h->n_batches = mem_new(int32_t, r->n_col);
-	h->highly_variable = mem_new(uint8_t, r->n_col);
-	if (o->flavor == HVG_PEARSON || o->flavor == HVG_SEURAT_V3)
-		return find_by_counts(r, o, h, p, e);
-	return find_by_dispersion(r, o, h, e);
+	h->n_col = s->n_col;
+	h->means = mem_new(double, s->n_col);
+	h->score = mem_new(double, s->n_col);
+	h->rank = mem_new(double, s->n_col);
+	h->n_batches = mem_new(int32_t, s->n_col);
+	h->highly_variable = mem_new(uint8_t, s->n_col);
+	return by_counts(o) ? finish_counts(o, s, score, h, e) : finish_dispersion(o, s, h, e);
+}
+
+int
+hvg_find(struct rows *r, const struct hvg_opt *o, struct hvg *h, struct par *p, struct err *e)
+{
+	int n_batch = o->batch ? o->n_batch : 1;
+	int64_t *n = mem_new(int64_t, n_batch), size = n_batch * r->n_col;
+	double *total = mem_new(double, size * GENESTAT_WIDTH), *score = mem_new(double, size);
+	double *depth = mem_new(double, r->n_row);
+	struct genestat s = {0};
+	struct sumtree t;
+
+	memset(h, 0, sizeof *h);
+	hvg_check(o, r->n_row, r->n_col, e);
+	for (int k = 0; k < hvg_rounds(o) && !e->code; k++) {
+		sumtree_init(&t, size * hvg_width(k));
+		hvg_sums(r, o, k, &s, depth, &t, e);
+		sumtree_end(&t, total);
+		if (k == 0) {
+			genestat_rows(&(struct genestat_opt){ .batch = o->batch, .n_batch = o->n_batch }, 0, r->n_row, n);
+			genestat_of(total, n, n_batch, r->n_col, &s);
+		} else {
+			hvg_score(o, &s, total, depth, o->batch, r->n_row, score, p, e);
+		}
+	}
+	hvg_finish(o, &s, score, h, e);
+	genestat_clear(&s);
+	mem_free(n);
+	mem_free(total);
+	mem_free(score);
+	mem_free(depth);
+	return e->code;
 }

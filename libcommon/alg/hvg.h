@@ -26,6 +26,7 @@
 #define OVX_HVG_H
 
 #include <stdint.h>
+#include "alg/genestat.h"
 #include "alg/layer.h"
 #include "base/err.h"
 #include "num/csr.h"
@@ -48,6 +49,7 @@ struct hvg_opt {
 	const uint8_t *gene;    /* [n_col] genes that exist for this step, NULL = all */
 	const uint8_t *force;   /* [n_col] selected whatever their score, on top of n_top; NULL */
 	const uint8_t *exclude; /* [n_col] never selected; another takes the place; NULL */
+	const int32_t *order;   /* [n_col] the gene that each column of the rows stands for; NULL = its own number */
 };
 
 /* Arrays are [n_col], NULL where the flavor has no such number, NaN outside opt.gene. */
@@ -70,5 +72,24 @@ struct hvg_opt hvg_default(enum hvg_flavor f);
 /* Finds them.  Two passes over r (cell_ranger and seurat with a layer: one). */
 int hvg_find(struct rows *r, const struct hvg_opt *o, struct hvg *h, struct par *p, struct err *e);
 void hvg_clear(struct hvg *h);
+
+/* The same in steps, for sums that are made elsewhere, or piece by piece: a pass a round into a tree of hvg_width
+ * doubles for each batch and gene (see genestat_sums), then what follows from the totals.
+ *
+ *	hvg_sums(r, o, 0, NULL, NULL, &tree, e);        statistics: genestat_of of its total is s
+ *	hvg_sums(r, o, 1, &s, depth, &tree, e);         when hvg_rounds is 2; its total is
+ *	hvg_score(o, &s, total, depth, o->batch, n_row, score, p, e);
+ *	hvg_finish(o, &s, score, &h, e);
+ *
+ * depth [n_row]: sums of the rows, written by round 1 of pearson, not read else.  score [n_batch][n_col]; NULL where there is
+ * one round. */
+int hvg_check(const struct hvg_opt *o, int64_t n_row, int64_t n_col, struct err *e);
+int hvg_rounds(const struct hvg_opt *o);
+int hvg_width(int round);
+int hvg_sums(struct rows *r, const struct hvg_opt *o, int round, const struct genestat *s, double *depth, struct sumtree *t,
+	struct err *e);
+int hvg_score(const struct hvg_opt *o, const struct genestat *s, const double *total, const double *depth,
+	const int32_t *batch, int64_t n_row, double *score, struct par *p, struct err *e);
+int hvg_finish(const struct hvg_opt *o, const struct genestat *s, const double *score, struct hvg *h, struct err *e);
 
 #endif

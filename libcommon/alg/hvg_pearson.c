@@ -15,6 +15,7 @@
  */
 #include "alg/hvg_impl.h"
 
+#include "alg/lanes.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +40,10 @@ struct batch {
 };
 
 struct job {
-	struct batchsum sums;   /* of r(x) - r(0) and r(x)^2 - r(0)^2; first: batchsum_add */
 	const struct hvg_opt *o;
 	const struct genestat *s;
-	const double *depth;
 	struct batch *batch;    /* [n_batch] */
-	struct layer_buf *buf;  /* [n_slot] */
-	double *total;          /* [n_batch][n_col][2] */
+	const double *total;    /* [n_batch][n_col][2] */
 	double *score;
 	int b;                  /* the batch that par_for works at */
 	uint8_t used[OCTAVES];
@@ -61,7 +59,7 @@ compare(const void *a, const void *b)
 }
 
 static void
-find_depths(const struct hvg_opt *o, int64_t n_row, const double *depth, int b, int64_t n, struct depths *d)
+find_depths(const int32_t *batch, int64_t n_row, const double *depth, int b, int64_t n, struct depths *d)
 {
 	double *s = mem_new(double, n);
 	int64_t m = 0;
@@ -69,7 +67,7 @@ find_depths(const struct hvg_opt *o, int64_t n_row, const double *depth, int b, 
 	d->depth = mem_new(double, n);
 	d->times = mem_new(double, n);
 	for (int64_t i = 0; i < n_row; i++)
-		if (hvg_batch(o, i) == b)
+		if ((batch ? batch[i] : 0) == b)
 			s[m++] = depth[i];
 	qsort(s, (size_t)m, sizeof *s, compare);
 	for (int64_t i = 0; i < m; i++) {
@@ -192,52 +190,6 @@ gene_block(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 	return 0;
 }
 
-/* What the non-zeros of a block add. */
-static int
-add_block(void *ctx, const struct csr *m, int slot, struct err *e)
-{
-	struct job *j = ctx;
-	struct layer_buf *buf = &j->buf[slot];
-
-	(void)e;
-	for (int64_t i = 0; i < m->n_row; i++) {
-		int64_t n = m->ptr[i + 1] - m->ptr[i];
-		const int32_t *col = m->col + m->ptr[i];
-		const double *val = m->val + m->ptr[i];
-		int b = hvg_batch(j->o, m->row0 + i);
-		double *part, *mu, s, clip, per;
-		const double *sum;
-
-		if (b < 0 || !(j->depth[m->row0 + i] > 0))
-			continue;
-		if (n > buf->cap) {
-			buf->cap = 2 * n;
-			buf->y = mem_renew(buf->y, double, 2 * buf->cap);
-		}
-		part = batchsum_at(&j->sums, slot, b);
-		clip = j->batch[b].clip;
-		s = j->depth[m->row0 + i] / j->batch[b].all;
-		sum = j->s->sum + b * j->s->n_col;
-		per = 1 / j->o->theta;
-		mu = buf->y;
-		for (int64_t k = 0; k < n; k++)
-			mu[k] = s * sum[col[k]];
-		for (int64_t k = 0; k < n; k++)
-			mu[buf->cap + k] = 1 / sqrt(mu[k] + mu[k] * mu[k] * per);
-		for (int64_t k = 0; k < n; k++) {
-			double r, zero, w = mu[buf->cap + k];
-
-			if (mu[k] == 0)         /* a gene outside of the mask */
-				continue;
-			r = clamp((val[k] - mu[k]) * w, clip);
-			zero = clamp(-mu[k] * w, clip);
-			part[2 * col[k]] += r - zero;
-			part[2 * col[k] + 1] += (r - zero) * (r + zero);
-		}
-	}
-	return 0;
-}
-
 /* Chebyshev points of [1, 2], rising angles, by rotation: libm's cos may differ in the last bit. */
 static void
 chebyshev(double *point)
@@ -254,25 +206,25 @@ chebyshev(double *point)
 	}
 }
 
-/* Clips, totals and depths of all batches. */
-static void
-prepare(struct job *j, int64_t n_row)
+/* The clip of batch b, and the sum of its counts. */
+static double
+clip_of(const struct hvg_opt *o, const struct genestat *s, int b)
 {
-	double first = 0;
+	int first = 0;
 
-	for (int b = 0; b < j->s->n_batch; b++) {
-		struct batch *t = &j->batch[b];
-		double own = sqrt((double)j->s->n[b]);
+	while (first < s->n_batch - 1 && !s->n[first])
+		first++;
+	return o->clip > 0 ? o->clip : sqrt((double)s->n[o->first_clip ? first : b]);
+}
 
-		if (first == 0)
-			first = own;
-		t->clip = j->o->clip > 0 ? j->o->clip : j->o->first_clip ? first : own;
-		for (int64_t g = 0; g < j->s->n_col; g++)
-			t->all += j->s->sum[b * j->s->n_col + g];
-		t->exact = t->clip * t->clip < j->o->theta;
-		find_depths(j->o, n_row, j->depth, b, j->s->n[b], &t->d);
-	}
-	chebyshev(j->point);
+static double
+all_of(const struct genestat *s, int b)
+{
+	double all = 0;
+
+	for (int64_t g = 0; g < s->n_col; g++)
+		all += s->sum[b * s->n_col + g];
+	return all;
 }
 
 static void
@@ -299,26 +251,154 @@ score_batch(struct job *j, int b, struct par *p, struct err *e)
 }
 
 int
-hvg_pearson(struct rows *r, const struct hvg_opt *o, const struct genestat *s, const double *depth,
-	double *score, struct par *p, struct err *e)
+hvg_pearson(const struct hvg_opt *o, const struct genestat *s, const double *total, const double *depth,
+	const int32_t *batch, int64_t n_row, double *score, struct par *p, struct err *e)
 {
-	struct job j = { .o = o, .s = s, .depth = depth, .score = score };
+	struct job j = { .o = o, .s = s, .total = total, .score = score };
 
 	j.batch = mem_new(struct batch, s->n_batch);
-	j.buf = mem_new(struct layer_buf, r->n_slot);
-	j.total = mem_new(double, s->n_batch * s->n_col * 2);
-	prepare(&j, r->n_row);
-	batchsum_init(&j.sums, s->n_batch, s->n_col, 2, r->n_slot);
-	rows_pass(r, add_block, batchsum_add, &j, e);
-	batchsum_end(&j.sums, j.total);
-	for (int b = 0; b < s->n_batch && !e->code; b++)
+	chebyshev(j.point);
+	for (int b = 0; b < s->n_batch && !e->code; b++) {
+		struct batch *t = &j.batch[b];
+
+		t->clip = clip_of(o, s, b);
+		t->all = all_of(s, b);
+		t->exact = t->clip * t->clip < o->theta;
+		find_depths(batch, n_row, depth, b, s->n[b], &t->d);
 		score_batch(&j, b, p, e);
-	for (int b = 0; b < s->n_batch; b++) {
-		mem_free(j.batch[b].d.depth);
-		mem_free(j.batch[b].d.times);
+		mem_free(t->d.depth);
+		mem_free(t->d.times);
 	}
-	layer_free(j.buf, r->n_slot);
 	mem_free(j.batch);
-	mem_free(j.total);
+	return e->code;
+}
+
+/* --- the pass ---------------------------------------------------------------- */
+
+#define LANE 8
+typedef double lane __attribute__((vector_size(8 * LANE), aligned(8), may_alias));
+typedef int64_t mask __attribute__((vector_size(8 * LANE), aligned(8), may_alias));
+typedef double pair __attribute__((vector_size(16), may_alias));
+
+struct pass {
+	struct batchsum sums;   /* of r(x) - r(0) and r(x)^2 - r(0)^2; first: batchsum_add */
+	const struct hvg_opt *o;
+	int64_t n_col;
+	const double *sum;      /* [n_batch][n_col] of the rows' columns */
+	double *all, *clip;     /* [n_batch] */
+	double *depth;          /* [n_row] */
+	struct layer_buf *buf;  /* [n_slot] */
+};
+
+/* Sum of the x [n] whose gene has a sum at all: the others are outside of the mask.  Whole numbers, so their order does not
+ * matter.  n is a multiple of LANE here and below. */
+static WIDE double
+depth_of(const double *x, const double *sum, int64_t n)
+{
+	lane s = {0};
+	double all = 0;
+
+	for (int64_t k = 0; k < n; k += LANE)
+		s += (lane)((mask)*(const lane *)(x + k) & (*(const lane *)(sum + k) > 0));
+	for (int i = 0; i < LANE; i++)
+		all += s[i];
+	return all;
+}
+
+/* What non-zeros x with the expectations mu = s sum add: first gets r(x) - r(0), and sum, in its place, r(x)^2 - r(0)^2; 0 where
+ * sum is 0.  1 / sqrt by four steps of Newton's from a guess by the bits: products alone, so that every CPU has the
+ * same result, and faster than a root and a division. */
+static WIDE void
+residuals(const double *x, double *sum, double *first, int64_t n, double s, double per, double clip)
+{
+	const lane most = (lane){0} + clip, least = -most;
+
+	for (int64_t k = 0; k < n; k += LANE) {
+		lane *second = (lane *)(sum + k), m = *second * s, v = m + m * m * per, half = 0.5 * v, w, r, zero;
+		mask live = m > 0, over, under;
+
+		w = (lane)(0x5fe6eb50c7b537a9 - ((mask)v >> 1));
+		w = w * (1.5 - half * w * w);
+		w = w * (1.5 - half * w * w);
+		w = w * (1.5 - half * w * w);
+		w = w * (1.5 - half * w * w);
+		r = (*(const lane *)(x + k) - m) * w;
+		zero = -m * w;
+		over = r > most;
+		r = (lane)(((mask)r & ~over) | ((mask)most & over));
+		under = r < least;
+		r = (lane)(((mask)r & ~under) | ((mask)least & under));
+		under = zero < least;
+		zero = (lane)(((mask)zero & ~under) | ((mask)least & under));
+		*(lane *)(first + k) = (lane)((mask)(r - zero) & live);
+		*second = (lane)((mask)((r - zero) * (r + zero)) & live);
+	}
+}
+
+static int
+add_block(void *ctx, const struct csr *m, int slot, struct err *e)
+{
+	struct pass *j = ctx;
+	struct layer_buf *buf = &j->buf[slot];
+
+	(void)e;
+	for (int64_t i = 0; i < m->n_row; i++) {
+		int64_t n = m->ptr[i + 1] - m->ptr[i], even = n / LANE * LANE;
+		const int32_t *col = m->col + m->ptr[i];
+		const double *val = m->val + m->ptr[i], *sum;
+		double tail[LANE] = {0}, *first, *second, s;
+		int b = hvg_batch(j->o, m->row0 + i);
+		pair *part;
+
+		j->depth[m->row0 + i] = 0;
+		if (b < 0)
+			continue;
+		if (n + LANE > buf->cap) {
+			buf->cap = 2 * n + LANE;
+			buf->y = mem_renew(buf->y, double, 2 * buf->cap);
+		}
+		part = batchsum_at(&j->sums, slot, b);
+		sum = j->sum + b * j->n_col;
+		first = buf->y;
+		second = first + buf->cap;
+		for (int64_t k = 0; k < n; k++)
+			second[k] = sum[col[k]];
+		for (int64_t k = n; k < even + LANE; k++)
+			second[k] = 0;
+		memcpy(tail, val + even, (size_t)(n - even) * sizeof *tail);
+		s = depth_of(val, second, even) + depth_of(tail, second + even, LANE);
+		j->depth[m->row0 + i] = s;
+		s /= j->all[b];
+		residuals(val, second, first, even, s, 1 / j->o->theta, j->clip[b]);
+		residuals(tail, second + even, first + even, LANE, s, 1 / j->o->theta, j->clip[b]);
+		for (int64_t k = 0; k < n; k++)
+			part[col[k]] += (pair){ first[k], second[k] };
+	}
+	return 0;
+}
+
+int
+hvg_pearson_sums(struct rows *r, const struct hvg_opt *o, const struct genestat *s, double *depth, struct sumtree *t,
+	struct err *e)
+{
+	struct pass j = { .o = o, .n_col = s->n_col, .depth = depth };
+	double *sum = hvg_stored(o, s->sum, s->n_batch, s->n_col);
+
+	j.sum = sum;
+	j.all = mem_new(double, s->n_batch);
+	j.clip = mem_new(double, s->n_batch);
+	for (int b = 0; b < s->n_batch; b++) {
+		j.all[b] = all_of(s, b);
+		j.clip[b] = clip_of(o, s, b);
+	}
+	j.buf = mem_new(struct layer_buf, r->n_slot);
+	batchsum_init(&j.sums, s->n_batch, s->n_col, 2, r->n_slot);
+	batchsum_begin(&j.sums, t);
+	rows_pass(r, add_block, batchsum_add, &j, e);
+	batchsum_give(&j.sums, o->order, t);
+	layer_free(j.buf, r->n_slot);
+	mem_free(j.all);
+	mem_free(j.clip);
+	mem_free(sum);
 	return e->code;
 }

@@ -17,7 +17,8 @@ struct job {
 	struct batchsum sums;   /* what the clip takes from the sums of x and x^2; first: batchsum_add */
 	const struct hvg_opt *o;
 	int64_t n_col;
-	const double *limit;    /* [n_batch][n_col] */
+	const double *limit;    /* [n_batch][n_col], of the rows' columns */
+	const double *least;    /* [n_batch] of those */
 };
 
 /* Expected variances [n_col] of one batch; 1 for constant genes. */
@@ -44,6 +45,33 @@ expected(const struct hvg_opt *o, int64_t n_col, const double *mean, const doubl
 	return e->code;
 }
 
+/* What the clip takes from the values x [n] of one row. */
+static void
+clip_row(double *part, const double *limit, double least, const int32_t *col, const double *x, int64_t n)
+{
+	int32_t at[256];
+
+	for (int64_t lo = 0; lo < n; lo += 256) {
+		int64_t hi = lo + 256 < n ? lo + 256 : n;
+		int m = 0;
+
+		/* Nearly all are below the least limit: those that are not are picked without a jump. */
+		for (int64_t k = lo; k < hi; k++) {
+			at[m] = (int32_t)(k - lo);
+			m += x[k] > least;
+		}
+		for (int i = 0; i < m; i++) {
+			int64_t k = lo + at[i];
+			double most = limit[col[k]], *p = part + 2 * (int64_t)col[k];
+
+			if (x[k] > most) {
+				p[0] += x[k] - most;
+				p[1] += x[k] * x[k] - most * most;
+			}
+		}
+	}
+}
+
 static int
 clip_block(void *ctx, const struct csr *m, int slot, struct err *e)
 {
@@ -52,40 +80,61 @@ clip_block(void *ctx, const struct csr *m, int slot, struct err *e)
 	(void)e;
 	for (int64_t i = 0; i < m->n_row; i++) {
 		int b = hvg_batch(j->o, m->row0 + i);
-		const double *limit;
-		double *part;
 
-		if (b < 0)
-			continue;
-		limit = j->limit + b * j->n_col;
-		part = batchsum_at(&j->sums, slot, b);
-		for (int64_t k = m->ptr[i]; k < m->ptr[i + 1]; k++) {
-			double x = m->val[k], most = limit[m->col[k]];
-
-			if (x > most) {
-				part[2 * m->col[k]] += x - most;
-				part[2 * m->col[k] + 1] += x * x - most * most;
-			}
-		}
+		if (b >= 0)
+			clip_row(batchsum_at(&j->sums, slot, b), j->limit + b * j->n_col, j->least[b], m->col + m->ptr[i], m->val + m->ptr[i],
+			    m->ptr[i + 1] - m->ptr[i]);
 	}
 	return 0;
 }
 
-int
-hvg_v3(struct rows *r, const struct hvg_opt *o, const struct genestat *s, double *score, struct err *e)
+/* sigma2 and limit [n_batch][n_col]. */
+static int
+expect_all(const struct hvg_opt *o, const struct genestat *s, double *sigma2, double *limit, struct err *e)
 {
-	int64_t n_col = s->n_col, size = s->n_batch * n_col;
-	double *sigma2 = mem_new(double, size), *limit = mem_new(double, size), *taken = mem_new(double, 2 * size);
-	struct job j = { .o = o, .n_col = n_col, .limit = limit };
+	int64_t n_col = s->n_col;
 
 	for (int b = 0; b < s->n_batch; b++)
 		if (s->n[b])
 			expected(o, n_col, s->mean + b * n_col, s->var + b * n_col, sigma2 + b * n_col, e);
-	for (int64_t i = 0; i < size; i++)
+	for (int64_t i = 0; i < s->n_batch * n_col; i++)
 		limit[i] = s->mean[i] + sqrt(sigma2[i] * (double)s->n[i / n_col]);
+	return e->code;
+}
+
+int
+hvg_v3_sums(struct rows *r, const struct hvg_opt *o, const struct genestat *s, struct sumtree *t, struct err *e)
+{
+	int64_t n_col = s->n_col, size = s->n_batch * n_col;
+	double *sigma2 = mem_new(double, size), *limit = mem_new(double, size), *stored, *least = mem_new(double, s->n_batch);
+	struct job j = { .o = o, .n_col = n_col, .least = least };
+
+	expect_all(o, s, sigma2, limit, e);
+	j.limit = stored = hvg_stored(o, limit, s->n_batch, n_col);
+	for (int b = 0; b < s->n_batch; b++) {
+		least[b] = INFINITY;
+		for (int64_t i = 0; i < n_col; i++)
+			if (s->sum[b * n_col + i] > 0 && limit[b * n_col + i] < least[b])
+				least[b] = limit[b * n_col + i];
+	}
 	batchsum_init(&j.sums, s->n_batch, n_col, 2, r->n_slot);
+	batchsum_begin(&j.sums, t);
 	rows_pass(r, clip_block, batchsum_add, &j, e);
-	batchsum_end(&j.sums, taken);
+	batchsum_give(&j.sums, o->order, t);
+	mem_free(sigma2);
+	mem_free(limit);
+	mem_free(stored);
+	mem_free(least);
+	return e->code;
+}
+
+int
+hvg_v3(const struct hvg_opt *o, const struct genestat *s, const double *taken, double *score, struct err *e)
+{
+	int64_t n_col = s->n_col, size = s->n_batch * n_col;
+	double *sigma2 = mem_new(double, size), *limit = mem_new(double, size);
+
+	expect_all(o, s, sigma2, limit, e);
 	for (int64_t i = 0; i < size; i++) {
 		double n = (double)s->n[i / n_col], mean = s->mean[i];
 		double sum = s->sum[i] - taken[2 * i], sum2 = s->sum2[i] - taken[2 * i + 1];
@@ -94,6 +143,5 @@ hvg_v3(struct rows *r, const struct hvg_opt *o, const struct genestat *s, double
 	}
 	mem_free(sigma2);
 	mem_free(limit);
-	mem_free(taken);
 	return e->code;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "alg/knn_impl.h"
+#include "alg/lanes.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "num/blas.h"
@@ -208,17 +209,17 @@ knn_pile_cut(struct knn_pile *q)
 	q->limit = top;
 }
 
-void
+WIDE void
 knn_pile_scan(struct knn_pile *q, const float *v, int64_t n, const int32_t *id, int32_t id0, int32_t self)
 {
 	for (int64_t lo = 0; lo < n; lo += KNN_CHUNK) {
-		int64_t hi = lo + KNN_CHUNK < n ? lo + KNN_CHUNK : n;
+		uint32_t below = knn_below(v + lo, n - lo < KNN_CHUNK ? (int)(n - lo) : KNN_CHUNK, q->limit);
 
-		if (hi - lo == KNN_CHUNK && !knn_any_below(v + lo, q->limit))
-			continue;
-		for (int64_t j = lo; j < hi; j++) {
+		for (; below; below &= below - 1) {
+			int64_t j = lo + __builtin_ctz(below);
 			int32_t who = id ? id[j] : id0 + (int32_t)j;
 
+			/* a cut has lowered the limit */
 			if (!(v[j] < q->limit) || who == self)
 				continue;
 			q->c[q->n++] = (struct knn_cand){v[j], who};

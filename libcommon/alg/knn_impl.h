@@ -70,14 +70,26 @@ void knn_pile_scan(struct knn_pile *q, const float *v, int64_t n, const int32_t 
 /* Sorts c [n] by (v, idx). */
 void knn_cand_sort(struct knn_cand *c, int n);
 
+/* A bit for each of n <= KNN_CHUNK values that is below limit. */
+static inline uint32_t
+knn_below(const float *v, int n, float limit)
+{
+	uint32_t bits = 0;
+
+	if (n == KNN_CHUNK)     /* a number of turns that the compiler knows */
+		for (int j = 0; j < KNN_CHUNK; j++)
+			bits |= v[j] < limit ? 1u << j : 0;
+	else
+		for (int j = 0; j < n; j++)
+			bits |= v[j] < limit ? 1u << j : 0;
+	return bits;
+}
+
+/* Whether one of KNN_CHUNK values is below limit. */
 static inline int
 knn_any_below(const float *v, float limit)
 {
-	int any = 0;
-
-	for (int j = 0; j < KNN_CHUNK; j++)
-		any |= v[j] < limit;
-	return any;
+	return knn_below(v, KNN_CHUNK, limit) != 0;
 }
 
 int64_t knn_frame_bytes(int64_t n, int d);

@@ -11,34 +11,30 @@
 #define STEP 32
 #define FEW 64
 
-/* z of a zero; without a layer the counts themselves. */
-static double
-zero_of(const struct pca_opt *o, int64_t k)
+void
+pca_zeros(const struct pca_opt *o, double *zero)
 {
-	return o->layer ? layer_scale(o->layer, o->gene[k], 0) : 0;
+	for (int64_t k = 0; k < o->g; k++)
+		zero[k] = o->layer ? layer_scale(o->layer, o->gene[k], 0) : 0;
 }
 
-/* Covariance [g][g] (upper triangle) of s, and mean [g] of z; ends the trees. */
+/* Covariance [g][g] (upper triangle) of s, and mean [g] of z. */
 static double *
-covariance(struct pca_sums *s, const struct pca_opt *o, double *mean)
+covariance(const double *sums, double n, int64_t g, const double *zero, double *mean)
 {
-	int64_t g = s->g;
-	double *sums = mem_new(double, pca_sums_size(g)), *sum = mem_new(double, g), *c, n = (double)s->n;
+	const double *total = sums + pca_sums_size(g) - g;
+	double *sum = mem_new(double, g), *c = mem_new(double, g * g);
 
-	sumtree_end(&s->gram, sums);
-	sumtree_end(&s->mean, sum);
 	for (int64_t j = 0; j < g; j++) {
-		sum[j] /= n;
-		mean[j] = sum[j] + zero_of(o, j);
+		sum[j] = total[j] / n;
+		mean[j] = sum[j] + zero[j];
 	}
-	c = mem_new(double, g * g);
 	for (int64_t a = 0; a < g; a++) {
 		const double *row = sums + pca_sums_at(g, a);
 
 		for (int64_t b = a; b < g; b++)
 			c[a * g + b] = (row[b] - n * sum[a] * sum[b]) / (n - 1);
 	}
-	mem_free(sums);
 	mem_free(sum);
 	return c;
 }
@@ -80,32 +76,30 @@ decompose(struct pca *f, double *c, struct err *e)
 }
 
 static int
-check_size(int64_t n, const struct pca_opt *o, struct err *e)
+check_size(int64_t n, int64_t g, int k, struct err *e)
 {
-	if (o->k < 1 || o->k >= o->g || o->k >= n)
-		err_set(e, ERR_USAGE, "%d components: must be fewer than the %lld cells and the %lld genes; ask for fewer", o->k,
-		    (long long)n, (long long)o->g);
+	if (k < 1 || k >= g || k >= n)
+		err_set(e, ERR_USAGE, "%d components: must be fewer than the %lld cells and the %lld genes; ask for fewer", k,
+		    (long long)n, (long long)g);
 	return e->code;
 }
 
 int
-pca_solve(struct pca_sums *s, const struct pca_opt *o, struct pca *f, struct err *e)
+pca_solve(const double *sums, int64_t n, int64_t g, int k, const double *zero, struct pca *f, struct err *e)
 {
 	double *c;
 
 	memset(f, 0, sizeof *f);
-	if (e->code || check_size(s->n, o, e)) {
-		pca_sums_clear(s);
+	if (e->code || check_size(n, g, k, e))
 		return e->code;
-	}
-	f->n = s->n;
-	f->g = s->g;
-	f->k = o->k;
-	f->variance = mem_new(double, f->k);
-	f->ratio = mem_new(double, f->k);
-	f->mean = mem_new(double, f->g);
-	f->loading = mem_new(double, f->g * f->k);
-	c = covariance(s, o, f->mean);
+	f->n = n;
+	f->g = g;
+	f->k = k;
+	f->variance = mem_new(double, k);
+	f->ratio = mem_new(double, k);
+	f->mean = mem_new(double, g);
+	f->loading = mem_new(double, g * k);
+	c = covariance(sums, (double)n, g, zero, f->mean);
 	decompose(f, c, e);
 	mem_free(c);
 	if (e->code)
@@ -116,13 +110,22 @@ pca_solve(struct pca_sums *s, const struct pca_opt *o, struct pca *f, struct err
 int
 pca_fit(struct rows *r, const struct pca_opt *o, struct pca *f, struct par *p, struct err *e)
 {
-	struct pca_sums s = {0};
+	struct sumtree t;
+	double *sums, *zero;
 
 	memset(f, 0, sizeof *f);
-	if (e->code || check_size(r->n_row, o, e))
+	if (e->code || check_size(r->n_row, o->g, o->k, e))
 		return e->code;
-	pca_sum(r, o, &s, p, e);
-	return pca_solve(&s, o, f, e);
+	sumtree_init(&t, pca_sums_size(o->g));
+	pca_sum(r, o, &t, p, e);
+	sums = mem_new(double, t.n);
+	zero = mem_new(double, o->g);
+	sumtree_end(&t, sums);
+	pca_zeros(o, zero);
+	pca_solve(sums, r->n_row, o->g, o->k, zero, f, e);
+	mem_free(sums);
+	mem_free(zero);
+	return e->code;
 }
 
 void
@@ -142,7 +145,9 @@ struct projection {
 	double *start;          /* [width] score of a cell without counts */
 	double *by;             /* [width] factor */
 	struct sparse *slot;    /* [n_slot] */
-	float *scores;
+	float **scores;         /* [n_slot] [ROWS_BLOCK][k] */
+	pca_scores_fn *fn;
+	void *ctx;
 };
 
 /* Adds the loadings of n entries to the scores c0 .. c0 + STEP - 1 of a row, in to: floats for FEW entries at a time, doubles
@@ -187,7 +192,7 @@ project_block(void *ctx, const struct csr *m, int slot, struct err *e)
 	if (picker_add(&p->pick, m, slot, s, e))
 		return e->code;
 	for (int64_t i = 0; i < m->n_row; i++) {
-		float *to = p->scores + (m->row0 + i) * p->k;
+		float *to = p->scores[slot] + (m->row0 + i) % ROWS_BLOCK * p->k;
 
 		for (int c0 = 0; c0 < p->k; c0 += STEP) {
 			int n = p->k - c0 < STEP ? p->k - c0 : STEP;
@@ -201,10 +206,18 @@ project_block(void *ctx, const struct csr *m, int slot, struct err *e)
 	return 0;
 }
 
-int
-pca_project(struct rows *r, const struct pca_opt *o, const struct pca *f, float *scores, struct err *e)
+static int
+project_sum(void *ctx, const struct csr *m, int slot, struct err *e)
 {
-	struct projection p = { .k = f->k, .scores = scores };
+	struct projection *p = ctx;
+
+	return p->fn(p->ctx, m->row0, m->n_row, p->scores[slot], e);
+}
+
+int
+pca_project(struct rows *r, const struct pca_opt *o, const struct pca *f, pca_scores_fn *fn, void *ctx, struct err *e)
+{
+	struct projection p = { .k = f->k, .fn = fn, .ctx = ctx };
 
 	if (e->code)
 		return e->code;
@@ -217,6 +230,9 @@ pca_project(struct rows *r, const struct pca_opt *o, const struct pca *f, float 
 	p.start = mem_new(double, p.width);
 	p.by = mem_new(double, p.width);
 	p.slot = mem_new(struct sparse, r->n_slot);
+	p.scores = mem_new(float *, r->n_slot);
+	for (int i = 0; i < r->n_slot; i++)
+		p.scores[i] = mem_raw(float, (int64_t)ROWS_BLOCK * f->k);
 	for (int64_t j = 0; j < f->g; j++)
 		for (int c = 0; c < f->k; c++) {
 			p.loading[j * p.width + c] = (float)f->loading[j * f->k + c];
@@ -224,10 +240,13 @@ pca_project(struct rows *r, const struct pca_opt *o, const struct pca *f, float 
 		}
 	for (int c = 0; c < f->k; c++)
 		p.by[c] = o->whiten && f->variance[c] > 0 ? 1 / sqrt(f->variance[c]) : 1;
-	rows_pass(r, project_block, NULL, &p, e);
-	for (int i = 0; i < r->n_slot; i++)
+	rows_pass(r, project_block, project_sum, &p, e);
+	for (int i = 0; i < r->n_slot; i++) {
 		sparse_clear(&p.slot[i]);
+		mem_free(p.scores[i]);
+	}
 	picker_clear(&p.pick);
+	mem_free(p.scores);
 	mem_free(p.slot);
 	mem_free(p.loading);
 	mem_free(p.start);
@@ -239,7 +258,7 @@ int64_t
 pca_bytes(int64_t n, int64_t g, int k, int n_slot)
 {
 	int64_t sums = pca_gram_bytes(n, g, n_slot), packed = pca_sums_size(g) * 8;
-	int64_t eigen = packed + g * g * 8 + 3 * g * k * 8 + g * 300;
+	int64_t eigen = 2 * packed + g * g * 8 + 3 * g * k * 8 + g * 300;
 
-	return (sums > eigen ? sums : eigen) + n * k * 4 + g * (k + STEP) * 8;
+	return (sums > eigen ? sums : eigen) + n_slot * (int64_t)ROWS_BLOCK * k * 4 + g * (k + STEP) * 8;
 }

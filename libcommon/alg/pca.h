@@ -9,7 +9,7 @@
  *	struct pca_opt o = { .layer = &scaled, .gene = hvg, .g = 2000, .k = 50 };
  *	struct pca f;
  *	pca_fit(rows, &o, &f, par, e);
- *	pca_project(rows, &o, &f, scores, e);
+ *	pca_project(rows, &o, &f, take_scores, &ctx, e);
  *	pca_clear(&f);
  *
  * The sign of a component: its largest loading in absolute value (the first of
@@ -52,24 +52,23 @@ struct pca {
  * O(nnz^2 / 2) per row for nnz non-zeros among the g genes, at most g^2; O(g^3) once. */
 int pca_fit(struct rows *r, const struct pca_opt *o, struct pca *f, struct par *p, struct err *e);
 
-/* The same in two steps, for sums that come from several machines: the pass, and what follows from the sums.
- * gram holds the sums of s_a s_b for a <= b (pca_sums_at: where row a's begin, less a), mean those of s. */
-struct pca_sums {
-	int64_t n, g;           /* rows summed, genes */
-	struct sumtree gram;    /* [pca_sums_size(g)] */
-	struct sumtree mean;    /* [g] */
-};
-
-int pca_sum(struct rows *r, const struct pca_opt *o, struct pca_sums *s, struct par *p, struct err *e);
-/* Uses the sums up, whatever happens. */
-int pca_solve(struct pca_sums *s, const struct pca_opt *o, struct pca *f, struct err *e);
-void pca_sums_clear(struct pca_sums *s);
+/* The same in two steps, for sums that come from several machines.  t [pca_sums_size(g)], made by the caller, gets the
+ * sums: of s_a s_b for genes a <= b (row a's from pca_sums_at(g, a) + a on), then, the last g, of s_a. */
+int pca_sum(struct rows *r, const struct pca_opt *o, struct sumtree *t, struct par *p, struct err *e);
+/* Gene a of all sums becomes gene to[a]. */
+void pca_sums_permute(struct sumtree *t, int64_t g, const int32_t *to);
+/* What follows from the sums over n rows; zero [g] is the layer's value of a zero. */
+int pca_solve(const double *sums, int64_t n, int64_t g, int k, const double *zero, struct pca *f, struct err *e);
+/* zero [o->g] of the layer. */
+void pca_zeros(const struct pca_opt *o, double *zero);
 int64_t pca_sums_size(int64_t g);
 int64_t pca_sums_at(int64_t g, int64_t a);
-/* scores [n_row][k]: rows of the same genes in f's coordinates.  One pass; o->k is not used. */
-int pca_project(struct rows *r, const struct pca_opt *o, const struct pca *f, float *scores, struct err *e);
+/* Takes the scores [n][f->k] of n rows from row0 on: ROWS_BLOCK of them, the last time maybe fewer. */
+typedef int pca_scores_fn(void *ctx, int64_t row0, int64_t n, const float *scores, struct err *e);
+/* Rows of the same genes in f's coordinates, given to fn in order, one block at a time.  One pass; o->k is not used. */
+int pca_project(struct rows *r, const struct pca_opt *o, const struct pca *f, pca_scores_fn *fn, void *ctx, struct err *e);
 void pca_clear(struct pca *f);
-/* Bytes that fit and project take at most, the scores of n cells included. */
+/* Bytes that fit and project take at most, of which only the depth of the tree grows with n. */
 int64_t pca_bytes(int64_t n, int64_t g, int k, int n_slot);
 
 #endif

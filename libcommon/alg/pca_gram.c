@@ -38,7 +38,7 @@ struct tile {
 struct gram {
 	struct picker pick;
 	struct par *p;
-	struct pca_sums *to;
+	struct sumtree *to;
 	int64_t g, n_panel, n_job;
 	struct slot *slot;      /* [n_slot] */
 	struct sparse group[GROUP];
@@ -67,16 +67,55 @@ pca_sums_at(int64_t g, int64_t a)
 	return full * g - PANEL * PANEL * (i * (i - 1) / 2) + (a - full) * (g - full) - full;
 }
 
-int64_t
-pca_sums_size(int64_t g)
+/* Products only. */
+static int64_t
+gram_size(int64_t g)
 {
-	int64_t i = panels(g) - 1, a0 = i * PANEL;
+	int64_t a0 = (panels(g) - 1) * PANEL;
 
 	return g == 0 ? 0 : pca_sums_at(g, a0) + a0 + (g - a0) * (g - a0);
 }
 
+int64_t
+pca_sums_size(int64_t g)
+{
+	return gram_size(g) + g;
+}
+
+/* One array of sums. */
 static void
-gram_init(struct gram *f, struct pca_sums *to, const struct rows *r, const struct pca_opt *o, struct par *p)
+permute(const double *from, int64_t g, const int32_t *to, double *x)
+{
+	memset(x, 0, (size_t)pca_sums_size(g) * sizeof *x);
+	for (int64_t a = 0; a < g; a++) {
+		const double *row = from + pca_sums_at(g, a);
+
+		for (int64_t b = a; b < g; b++) {
+			int64_t p = to[a] < to[b] ? to[a] : to[b], q = to[a] < to[b] ? to[b] : to[a];
+
+			x[pca_sums_at(g, p) + q] = row[b];
+		}
+		x[gram_size(g) + to[a]] = from[gram_size(g) + a];
+	}
+}
+
+void
+pca_sums_permute(struct sumtree *t, int64_t g, const int32_t *to)
+{
+	double *x = mem_new(double, t->n);
+
+	for (int k = 0; k <= t->n_node; k++) {
+		double **sum = k < t->n_node ? &t->node[k].sum : &t->run, *old = *sum;
+
+		permute(old, g, to, x);
+		*sum = x;
+		x = old;
+	}
+	mem_free(x);
+}
+
+static void
+gram_init(struct gram *f, struct sumtree *to, const struct rows *r, const struct pca_opt *o, struct par *p)
 {
 	memset(f, 0, sizeof *f);
 	picker_init(&f->pick, r, o);
@@ -92,10 +131,6 @@ gram_init(struct gram *f, struct pca_sums *to, const struct rows *r, const struc
 	f->shift = mem_new(float, o->g);
 	f->sum = mem_new(double, o->g);
 	f->t = mem_new(float *, par_n(p));
-	to->n = r->n_row;
-	to->g = o->g;
-	sumtree_init(&to->gram, pca_sums_size(o->g));
-	sumtree_init(&to->mean, o->g);
 }
 
 static void
@@ -262,7 +297,7 @@ find_job(const struct gram *f, int64_t at)
 	j.b0 = j.a0 + at * CHUNK;
 	j.b1 = j.b0 + CHUNK < f->g ? j.b0 + CHUNK : f->g;
 	j.width = f->g - j.a0;
-	j.to = f->to->gram.run + pca_sums_at(f->g, j.a0) + j.b0;
+	j.to = f->to->run + pca_sums_at(f->g, j.a0) + j.b0;
 	return j;
 }
 
@@ -335,7 +370,7 @@ settle(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 	(void)worker;
 	(void)e;
 	for (int64_t a = lo; a < hi; a++) {
-		double *row = f->to->gram.run + pca_sums_at(f->g, a), h = (double)f->shift[a], c = f->sum[a], n = (double)f->rows;
+		double *row = f->to->run + pca_sums_at(f->g, a), h = (double)f->shift[a], c = f->sum[a], n = (double)f->rows;
 
 		for (int64_t b = a; b < f->n_dense; b++)
 			row[b] += h * (f->sum[b] + n * (double)f->shift[b]) + c * (double)f->shift[b];
@@ -363,7 +398,7 @@ flush(struct gram *f, int last, struct err *e)
 		f->in_run = 0;
 	}
 	for (int q = 0; q < f->n_block; q++)
-		sumtree_next(&f->to->gram);
+		sumtree_next(f->to);
 	f->n_block = 0;
 	return e->code;
 }
@@ -374,9 +409,11 @@ gram_sum(void *ctx, const struct csr *m, int slot, struct err *e)
 	struct gram *f = ctx;
 	struct slot *s = &f->slot[slot];
 	struct sparse swap = f->group[f->n_block];
+	double *sum = f->to->run + gram_size(f->g);
 
 	(void)m;
-	sumtree_add(&f->to->mean, s->sum);
+	for (int64_t j = 0; j < f->g; j++)
+		sum[j] += s->sum[j];
 	memset(s->sum, 0, (size_t)f->g * sizeof *s->sum);
 	f->group[f->n_block++] = s->s;
 	s->s = swap;
@@ -385,7 +422,7 @@ gram_sum(void *ctx, const struct csr *m, int slot, struct err *e)
 }
 
 int
-pca_sum(struct rows *r, const struct pca_opt *o, struct pca_sums *to, struct par *p, struct err *e)
+pca_sum(struct rows *r, const struct pca_opt *o, struct sumtree *to, struct par *p, struct err *e)
 {
 	struct gram f;
 
@@ -397,18 +434,6 @@ pca_sum(struct rows *r, const struct pca_opt *o, struct pca_sums *to, struct par
 		flush(&f, 1, e);
 	gram_clear(&f);
 	return e->code;
-}
-
-void
-pca_sums_clear(struct pca_sums *s)
-{
-	double *none = mem_raw(double, pca_sums_size(s->g) + s->g + 1);
-
-	if (s->gram.run)
-		sumtree_end(&s->gram, none);
-	if (s->mean.run)
-		sumtree_end(&s->mean, none);
-	mem_free(none);
 }
 
 int64_t

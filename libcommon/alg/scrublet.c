@@ -27,7 +27,7 @@ struct work {
 	double *total;          /* [n_row] sum over those genes; 0 = the cell is not used */
 	double *stat;           /* [n_batch][n_col][N_STAT] */
 	int64_t *nnz;           /* [n_batch] of the chosen genes */
-	int32_t **chosen;       /* [n_batch] columns, rising */
+	int32_t **chosen;       /* [n_batch] columns, those of the most cells first */
 	int32_t **place;        /* [n_batch] [n_col] number among the chosen, -1; NULL: not in the group */
 	struct scrublet_held *held;     /* [n_batch] */
 	struct csr *pick;       /* [n_slot] rows of a block on the genes of their sample */
@@ -111,6 +111,39 @@ depth(const struct work *w, int b, int64_t *n_used)
 	return all;
 }
 
+struct held_gene {
+	double cells;
+	int32_t col;
+};
+
+static int
+by_cells(const void *a, const void *b)
+{
+	const struct held_gene *x = a, *y = b;
+
+	if (x->cells != y->cells)
+		return x->cells > y->cells ? -1 : 1;
+	return (x->col > y->col) - (x->col < y->col);
+}
+
+/* The m genes to take, those of the most cells first: the components are made fastest in that order. */
+static int32_t *
+rank_genes(const uint8_t *take, const double *stat, int64_t n_col, int64_t m)
+{
+	struct held_gene *g = mem_new(struct held_gene, m);
+	int32_t *to = mem_new(int32_t, m);
+	int64_t at = 0;
+
+	for (int64_t j = 0; j < n_col; j++)
+		if (take[j])
+			g[at++] = (struct held_gene){ stat[j * N_STAT + S_CELLS], (int32_t)j };
+	qsort(g, (size_t)m, sizeof *g, by_cells);
+	for (int64_t i = 0; i < m; i++)
+		to[i] = g[i].col;
+	mem_free(g);
+	return to;
+}
+
 static int
 choose_genes(struct work *w, int b, struct err *e)
 {
@@ -129,13 +162,9 @@ choose_genes(struct work *w, int b, struct err *e)
 	q->n_gene = m;
 	if (m > MOST_GENES)
 		err_set(e, ERR_DATA, "doublets: %lld genes chosen, more than %d; leave out genes that are noise", (long long)m, MOST_GENES);
-	w->chosen[b] = mem_new(int32_t, m);
-	m = 0;
-	for (int64_t j = 0; j < w->n_col; j++)
-		if (take[j]) {
-			w->chosen[b][m++] = (int32_t)j;
-			nnz += (int64_t)stat[j * N_STAT + S_CELLS];
-		}
+	w->chosen[b] = rank_genes(take, stat, w->n_col, m);
+	for (int64_t j = 0; j < m; j++)
+		nnz += (int64_t)stat[w->chosen[b][j] * N_STAT + S_CELLS];
 	mem_free(take);
 	w->held[b] = (struct scrublet_held){ .n = q->n_used, .g = m };
 	w->nnz[b] = nnz;
@@ -172,10 +201,10 @@ pick_block(void *ctx, const struct csr *m, int slot, struct err *e)
 {
 	struct work *w = ctx;
 	struct csr *to = &w->pick[slot];
-	int64_t at = 0;
+	int64_t first = m->row0 % ROWS_BLOCK, at = first ? to->ptr[first] : 0;
 
 	(void)e;
-	csr_reserve(to, ROWS_BLOCK, m->ptr[m->n_row]);
+	csr_reserve(to, ROWS_BLOCK, at + m->ptr[m->n_row]);
 	for (int64_t i = 0; i < m->n_row; i++) {
 		const int32_t *place = w->place[batch_of(w, m->row0 + i)];
 
@@ -184,7 +213,7 @@ pick_block(void *ctx, const struct csr *m, int slot, struct err *e)
 				to->col[at] = place[m->col[k]];
 				to->val[at++] = m->val[k];
 			}
-		to->ptr[i + 1] = at;
+		to->ptr[first + i + 1] = at;
 	}
 	return 0;
 }
@@ -284,6 +313,21 @@ pair_up(struct sample *s)
 		s->div[i] /= o->compat ? TOTAL_COMPAT : TOTAL;  /* 0 counts as 1 */
 }
 
+/* Where scores go: row 0's, of so many numbers. */
+struct place {
+	float *x;
+	int k;
+};
+
+static int
+take_scores(void *ctx, int64_t row0, int64_t n, const float *scores, struct err *e)
+{
+	const struct place *p = ctx;
+
+	memcpy(p->x + row0 * p->k, scores, (size_t)(n * p->k) * sizeof *scores);
+	return e->code;
+}
+
 /* Components of the cells; cells and simulated doublets in them. */
 static int
 embed(struct sample *s, struct err *e)
@@ -312,13 +356,13 @@ embed(struct sample *s, struct err *e)
 	pca_fit(&r, &po, &f, s->w->p, e);
 	if (!e->code) {
 		s->x = mem_raw(float, (q->n_used + q->n_sim) * o->n_pc);
-		pca_project(&r, &po, &f, s->x, e);
+		pca_project(&r, &po, &f, take_scores, &(struct place){ s->x, o->n_pc }, e);
 	}
 	scrublet_feed_clear(&r);
 	if (!e->code) {
 		scrublet_feed(&r, s->h, s->pair, q->n_sim, s->w->p);
 		l.row_div = s->div + q->n_used;
-		pca_project(&r, &po, &f, s->x + q->n_used * o->n_pc, e);
+		pca_project(&r, &po, &f, take_scores, &(struct place){ s->x + q->n_used * o->n_pc, o->n_pc }, e);
 		scrublet_feed_clear(&r);
 	}
 	genestat_clear(&g);
@@ -565,7 +609,7 @@ scrublet_bytes(int64_t n_row, int64_t n_col, const int64_t *size, int64_t nnz, c
 		queries = size[b] + (o->compat || sim < o->score_most ? sim : o->score_most);
 		near = points * (o->n_pc + 7) * 6 + knn_frame_bytes(points, o->n_pc) + queries * 8 +
 			n_worker * KNN_QUERY * ((o->n_pc + 7) * 4 + KNN_POINT * 4 + (kk + kk / 4 + 16) * 16 + 64);
-		bytes = pca_bytes(points, g, o->n_pc, n_slot) + points * 16 + sim * 8 + n_slot * g * 8;
+		bytes = pca_bytes(points, g, o->n_pc, n_slot) + points * (16 + 4 * o->n_pc) + sim * 8 + n_slot * g * 8;
 		one = bytes > one ? bytes : one;
 		one = near + points * o->n_pc * 4 > one ? near + points * o->n_pc * 4 : one;
 		held = held_bytes(size[b], some) > held ? held_bytes(size[b], some) : held;

@@ -397,7 +397,8 @@ open_inputs(struct app *a, struct err *e)
 	s->tick = log_tick;
 	s->par = a->par;
 	s->spool.cap = a->memory / 8 < SPOOL_MEMORY ? a->memory / 8 : SPOOL_MEMORY;
-	if (a->tool->shape == SHAPE_SOURCE || a->tool->shape == SHAPE_VARIANTS || a->tool->flags & TOOL_RAW_INPUT)
+	if (a->tool->shape == SHAPE_SOURCE || a->tool->shape == SHAPE_VARIANTS || a->tool->flags & TOOL_RAW_INPUT ||
+	    (a->tool->raw && *a->tool->raw))
 		return 0;
 	if (a->n_arg == 0 && isatty(0))
 		return err_set(e, ERR_USAGE, "no input: name a file, or pipe a stream in; see --help");

@@ -67,6 +67,8 @@ struct tool {
 	/* For the contract test: which fixture, with which arguments. */
 	const char *fixture;
 	const char *fixture_args;
+	/* NULL, or an option's variable: when it is set, run opens the inputs itself. */
+	const int *raw;
 	/* Commands, NULL behind the last, or NULL: a first argument that is one runs it instead.  Each is a tool with a
 	 * table of its own, called "NAME COMMAND". */
 	const struct tool *const *commands;

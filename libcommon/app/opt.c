@@ -335,40 +335,94 @@ file_hash(const char *path, struct err *e)
 	return h;
 }
 
+static void
+value(const struct opt *o, struct str *out, struct err *e)
+{
+	const char *s;
+
+	switch (o->type) {
+	case OPT_FLAG:
+		if (*(int *)o->dst)
+			str_addf(out, "%s=yes\n", o->name);
+		break;
+	case OPT_INT:
+	case OPT_SIZE:
+		str_addf(out, "%s=%lld\n", o->name, (long long)*(int64_t *)o->dst);
+		break;
+	case OPT_REAL:
+		str_addf(out, "%s=%.17g\n", o->name, *(double *)o->dst);
+		break;
+	case OPT_STR:
+		s = *(const char **)o->dst;
+		if (s)
+			str_addf(out, "%s=%s\n", o->name, s);
+		break;
+	case OPT_FILE:
+		s = *(const char **)o->dst;
+		if (s)
+			str_addf(out, "%s=hash:%016llx\n", o->name, (unsigned long long)file_hash(s, e));
+		break;
+	case OPT_LIST:
+		for (int64_t i = 0; i < ((struct strs *)o->dst)->n; i++)
+			str_addf(out, "%s=%s\n", o->name, strs_get(o->dst, i));
+		break;
+	default:
+		break;
+	}
+}
+
 void
 opt_values(const struct opt *table, struct str *out, struct err *e)
 {
-	for (const struct opt *o = table; o && o->name; o++) {
-		const char *s;
+	for (const struct opt *o = table; o && o->name; o++)
+		if (!o->silent)
+			value(o, out, e);
+}
 
-		switch (o->type) {
-		case OPT_FLAG:
-			if (*(int *)o->dst)
-				str_addf(out, "%s=yes\n", o->name);
-			break;
-		case OPT_INT:
-		case OPT_SIZE:
-			str_addf(out, "%s=%lld\n", o->name, (long long)*(int64_t *)o->dst);
-			break;
-		case OPT_REAL:
-			str_addf(out, "%s=%.17g\n", o->name, *(double *)o->dst);
-			break;
-		case OPT_STR:
-			s = *(const char **)o->dst;
-			if (s)
-				str_addf(out, "%s=%s\n", o->name, s);
-			break;
-		case OPT_FILE:
-			s = *(const char **)o->dst;
-			if (s)
-				str_addf(out, "%s=hash:%016llx\n", o->name, (unsigned long long)file_hash(s, e));
-			break;
-		case OPT_LIST:
-			for (int64_t i = 0; i < ((struct strs *)o->dst)->n; i++)
-				str_addf(out, "%s=%s\n", o->name, strs_get(o->dst, i));
-			break;
-		default:
-			break;
+/* The lines of one option in values, or what it is now. */
+static void
+lines_of(const struct opt *o, const char *values, struct str *out, struct err *e)
+{
+	size_t n = strlen(o->name);
+
+	if (!values) {
+		value(o, out, e);
+		return;
+	}
+	for (const char *p = values; *p; p += strcspn(p, "\n"), p += *p == '\n')
+		if (strncmp(p, o->name, n) == 0 && p[n] == '=')
+			str_addn(out, p, strcspn(p, "\n") + 1);
+}
+
+int
+opt_restore(const struct opt *o, const char *values, const char *who, struct err *e)
+{
+	struct str then = {0}, now = {0};
+
+	for (; o && o->name && !e->code; o++) {
+		if (o->silent)
+			continue;
+		then.n = now.n = 0;
+		str_addn(&then, "", 0);
+		str_addn(&now, "", 0);
+		lines_of(o, values, &then, e);
+		lines_of(o, NULL, &now, e);
+		if (strcmp(then.s, now.s) == 0)
+			continue;
+		if (opt_given(o->name))
+			err_set(e, ERR_USAGE, "--%s: %s was made with %s", o->name, who, then.n ? "another one" : "none");
+		else if (o->type == OPT_FILE || o->type == OPT_LIST)
+			err_set(e, ERR_USAGE, "--%s: %s was made with one; give it again", o->name, who);
+		else if (o->type == OPT_FLAG || !then.n)
+			assign(o, then.n ? "1" : "", e);
+		else {
+			const char *s = then.s + strlen(o->name) + 1;
+
+			then.s[then.n - 1] = 0;
+			assign(o, o->type == OPT_STR ? mem_strdup(s) : s, e);   /* a string is kept to the end, like argv */
 		}
 	}
+	str_clear(&then);
+	str_clear(&now);
+	return e->code;
 }

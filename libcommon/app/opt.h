@@ -41,7 +41,7 @@ struct opt {
 	const char *range;
 	const char *arg;        /* what help calls the argument */
 	const char *help;       /* one line */
-	int given;              /* unused in tables; see opt_given */
+	int silent;             /* 1: says how the work is done, not what comes out; no part of provenance */
 };
 
 /* Sets every dst of both tables (either may be NULL) to its default, then reads
@@ -58,8 +58,11 @@ int opt_given(const char *name);
 void opt_help(const struct opt *o, struct str *out);
 void opt_mdoc(const struct opt *o, struct str *out);
 void opt_tsv(const struct opt *o, struct str *out);
-/* Effective values as sorted name=value lines. */
+/* Effective values as name=value lines, without silent options. */
 void opt_values(const struct opt *o, struct str *out, struct err *e);
+/* Sets the options to what opt_values wrote of an earlier run.  Files and lists must have been given again: ERR_USAGE
+ * where they are others.  who: what the values are of, for messages. */
+int opt_restore(const struct opt *o, const char *values, const char *who, struct err *e);
 
 /* A size like 200M or 1.5G in bytes; 0 when it is none. */
 int opt_size(const char *s, int64_t *bytes);

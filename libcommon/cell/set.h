@@ -126,9 +126,20 @@ void set_rows_clear(struct rows *r);
 /* Blocks as stored: columns rising in the stream's own numbering; *order [n_col]
  * gives the user's column of each.  For writers. */
 int set_rows_stored(struct set *s, const char *path, struct rows *r, int32_t **order, struct err *e);
-/* Counts only: an error at the first value that is none. */
+/* Flags of a pass.  SET_COUNTS: an error at the first value that is no count.
+ * SET_COLUMNS: columns only; val of the blocks is NULL or holds anything, and blocks that are packed
+ * save the time of decoding values (with SET_COUNTS the others are still checked).
+ * Values that are stored but 0 (never in packed blocks) are left out then.
+ * SET_WHOLE: whole blocks instead of pieces, and sum gets the block as well. */
 #define SET_COUNTS 1
+#define SET_COLUMNS 2
+#define SET_WHOLE 4
 void set_rows_flags(struct rows *r, int flags);
+/* For each row of the current axis the number, the sum and the largest of its counts (values that are not 0), over the
+ * genes of the current axis; [rows of the path] each, NULL = not wanted.  ERR_DATA at a value that is
+ * no count.  Packed blocks are read and their checksums compared, but nothing of them is decoded, a tenth of a pass, unless
+ * genes were dropped by this run: then it is a pass.  A pipe is put into the spool first, as by any pass. */
+int set_row_stats(struct set *s, const char *path, int64_t *nnz, uint64_t *sum, uint32_t *max, struct err *e);
 /* Upper bound of the bytes of one decoded row block of X, from what is known
  * before reading it. */
 int64_t set_block_bytes(struct set *s, const char *path, struct err *e);
@@ -140,6 +151,11 @@ int64_t set_nnz(struct set *s, const char *path, struct err *e);
 int set_put_axis(struct set *s, int axis, struct strs *names_take, struct err *e);
 int set_put_column(struct set *s, const char *path, const struct column *c, const char *from, struct err *e);
 int set_put_dense(struct set *s, const char *path, int dtype, const void *x, int64_t n, int64_t d, const char *from, struct err *e);
+/* The same block by block, for what is not to be held in memory: start, then all rows in order, BLOCK_DENSE at a time but for
+ * the last. */
+int set_start_dense(struct set *s, const char *path, int dtype, int64_t n, int64_t d, const char *from, struct sect **sect,
+	struct err *e);
+int set_add_dense(struct set *s, struct sect *sect, int64_t row0, int64_t n_row, const void *x, struct err *e);
 int set_put_graph(struct set *s, const char *path, int dtype, int64_t n, const int64_t *ptr, const int32_t *col,
 	const void *w, const char *from, struct err *e);
 int set_put_text(struct set *s, const char *path, const char *text, const char *from, struct err *e);
@@ -174,7 +190,6 @@ struct sink {
 	int dtype;
 	int64_t n_row, n_col;
 	int64_t given;          /* rows taken */
-	int64_t *freq;          /* [n_col] rows with a value, of the first SINK_HEAD */
 	struct sect *early;     /* those rows, in the user's order */
 	struct sect *sect;
 	int32_t *place;         /* [n_col] column -> place in the stream's order */
@@ -186,7 +201,9 @@ struct sink {
 #define SINK_HEAD 65536
 
 int sink_open(struct sink *k, struct set *s, const char *path, int dtype, int64_t n_row, int64_t n_col, struct err *e);
-/* m: columns 0..n_col-1, each at most once in a row; zeros are left out. */
+/* m: columns 0..n_col-1; zeros are left out, and a column that a row has twice adds up.  Whole blocks (of BLOCK_SPARSE rows from
+ * a multiple of that on), as many as there are threads, are encoded where they are; others are gathered first, which
+ * costs a copy. */
 int sink_add(struct sink *k, const struct csr *m, struct err *e);
 /* With given set to -1 by the caller the section is given up and dropped. */
 int sink_close(struct sink *k, struct err *e);

@@ -270,24 +270,38 @@ set_put_bool(struct set *s, const char *path, const uint8_t *x, int64_t n, const
 }
 
 int
-set_put_dense(struct set *s, const char *path, int dtype, const void *x, int64_t n, int64_t d, const char *from, struct err *e)
+set_start_dense(struct set *s, const char *path, int dtype, int64_t n, int64_t d, const char *from, struct sect **sect, struct err *e)
 {
 	struct head h;
-	struct sect *t;
-	int64_t w = d * dtype_width(dtype);
 
 	if (e->code)
 		return e->code;
 	head_init(&h, KIND_DENSE, dtype, path, n, d);
 	set_bind(s, &h, path, from, e);
-	t = set_new_sect(s, &h);
-	for (int64_t lo = 0; !e->code && (lo < n || lo == 0); lo += BLOCK_DENSE) {
-		int64_t hi = lo + BLOCK_DENSE < n ? lo + BLOCK_DENSE : n;
-		struct block b = { .row0 = lo, .n_row = hi - lo, .last = hi == n };
+	*sect = set_new_sect(s, &h);
+	set_add_item(s, *sect, 1, 0);
+	return e->code;
+}
 
-		set_add_block(s, t, &b, (const char *)x + lo * w, (hi - lo) * w, e);
-	}
-	set_add_item(s, t, 1, 0);
+int
+set_add_dense(struct set *s, struct sect *t, int64_t row0, int64_t n_row, const void *x, struct err *e)
+{
+	struct block b = { .row0 = row0, .n_row = n_row, .last = row0 + n_row == t->head.n_row };
+
+	if (e->code)
+		return e->code;
+	BUG_IF(row0 % BLOCK_DENSE || (n_row != BLOCK_DENSE && !b.last));
+	return set_add_block(s, t, &b, x, n_row * t->head.n_col * dtype_width(t->head.dtype), e);
+}
+
+int
+set_put_dense(struct set *s, const char *path, int dtype, const void *x, int64_t n, int64_t d, const char *from, struct err *e)
+{
+	struct sect *t;
+
+	set_start_dense(s, path, dtype, n, d, from, &t, e);
+	for (int64_t lo = 0; !e->code && (lo < n || lo == 0); lo += BLOCK_DENSE)
+		set_add_dense(s, t, lo, lo + BLOCK_DENSE < n ? BLOCK_DENSE : n - lo, (const char *)x + lo * d * dtype_width(dtype), e);
 	return e->code;
 }
 

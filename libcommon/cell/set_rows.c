@@ -1,8 +1,9 @@
 /* set_rows - see set.h: passes over a sparse matrix, block by block
  *
- * A wave of stored blocks is read by one thread, decoded by all, cut and joined
- * to full blocks where rows were dropped, handed to the caller's function by all, and
- * summed in order.  From a pipe the first pass puts what it read into the spool.
+ * A wave of stored blocks is read by one thread.  The blocks that are given out are of rows that are kept, so each may
+ * take from several stored ones; it is one thread's, which passes over what is not its own.  The decoded rows go to the
+ * caller's function a strip at a time, while they are in the cache; sums follow in order.  From a
+ * pipe the first pass puts what it read into the spool.
  */
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "base/mem.h"
 #include "cell/set.h"
 #include "stream/codec.h"
+#include "stream/pack.h"
 
 #define SLOT_MOST 64
 
@@ -20,20 +22,29 @@ struct source {
 	const int64_t *keep;    /* rows, or NULL for all */
 	int64_t n_keep;
 	int64_t n_col;          /* given out */
-	int32_t *column;        /* [n_col stored] -> number given out, or -1 */
+	int32_t *column;        /* [n_col stored, rounded up to 64] -> number given out, or -1 */
 	int identity;           /* column[i] == i: nothing to map */
-	int n_slot;
-	struct str *stored, *scratch;   /* [n_slot] */
-	struct csr *decoded, *full;     /* [n_slot] each; [n_slot + 1] full */
-	struct block *block;
+	int drop;               /* some column is left out */
+	int n_slot;             /* stored blocks in a wave, and blocks in the making at a time */
+	struct str *stored;     /* [n_slot] of the wave */
+	struct block *block;    /* [n_slot] */
+	int n_block;
+	struct csr *piece;      /* [n_slot + 1]: a block that a wave ends in stays open */
+	struct codec_reader *reader;    /* [n_thread] */
+	int n_thread;
 	/* state of a pass */
 	int64_t next;           /* stored block that comes next */
 	int64_t given;          /* rows given out */
-	int64_t at_keep;
+	int64_t known;          /* rows that lie before the wave's end */
 	rows_fn *fn;
 	void *ctx;
-	struct csr **give;      /* [n_slot + 1] blocks of the wave, in order */
 };
+
+static int
+slot_of(const struct source *s, int64_t block)
+{
+	return (int)(block % (s->n_slot + 1));
+}
 
 static int
 not_a_count(struct source *s, const struct csr *m, struct err *e)
@@ -50,87 +61,118 @@ not_a_count(struct source *s, const struct csr *m, struct err *e)
 	return 0;
 }
 
-/* Renumbers columns in place and drops those that are left out. */
+/* Drops the columns that are left out. */
 static void
-map_columns(const struct source *s, struct csr *m)
+drop_columns(struct csr *m)
 {
 	int64_t w = 0, r = 0;
 
 	for (int64_t i = 0; i < m->n_row; i++) {
 		for (; r < m->ptr[i + 1]; r++) {
-			int32_t c = s->column[m->col[r]];
-
-			if (c < 0)
-				continue;
-			m->col[w] = c;
-			m->val[w++] = m->val[r];
+			m->col[w] = m->col[r];
+			m->val[w] = m->val[r];
+			w += m->col[r] >= 0;
 		}
 		m->ptr[i + 1] = w;
 	}
 }
 
+/* Gives out the rows that a piece has; the next one starts behind them. */
 static int
-decode_slots(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
+give(struct source *s, struct csr *m, int slot, struct err *e)
+{
+	if (e->code || m->n_row == 0)
+		return e->code;
+	if (s->drop)
+		drop_columns(m);
+	s->fn(s->ctx, m, slot, e);
+	m->row0 += m->n_row;
+	m->n_row = 0;
+	return e->code;
+}
+
+static int64_t
+row_of(const struct source *s, int64_t k)
+{
+	return s->keep ? s->keep[k] : k;
+}
+
+/* The rows from k on that stand in stored block i, to the piece and on; returns the first that does not. */
+static int64_t
+take_rows(struct source *s, struct codec_reader *c, int i, int64_t k, int64_t end, struct csr *m, int slot, struct err *e)
+{
+	const struct block *b = &s->block[i];
+	int64_t behind = b->row0 + b->n_row;
+	int whole = s->flags & SET_WHOLE;
+	/* who takes the block's first row checks it */
+	int first = k == 0 || row_of(s, k - 1) < b->row0;
+
+	if (codec_open(c, &s->sect->head, b, s->stored[i].s, first, e))
+		return k;
+	if (s->flags & SET_COUNTS && b->codec != CODEC_PACK && not_a_count(s, &c->m, e))
+		return k;
+	if (whole)
+		csr_reserve(m, ROWS_BLOCK, (m->n_row ? m->ptr[m->n_row] : 0) + b->n_item);
+	for (int64_t at = b->row0; k < end && row_of(s, k) < behind && !e->code; ) {
+		int64_t n = 0, full = m->n_row ? m->ptr[m->n_row] : 0, fit;
+
+		codec_skip(c, row_of(s, k) - at, e);
+		at = row_of(s, k);
+		fit = codec_fit(c, whole ? PACK_STRIP : PACK_STRIP - full);
+		if (m->n_row && fit == 0 && !whole) {
+			give(s, m, slot, e);
+			continue;
+		}
+		for (fit = fit ? fit : 1; n < fit && k + n < end && row_of(s, k + n) == at + n; n++)
+			;
+		codec_take(c, n, s->identity ? NULL : s->column, !(s->flags & SET_COLUMNS), m, e);
+		k += n;
+		at += n;
+		if (at == behind)
+			codec_end(c, e);
+	}
+	return k;
+}
+
+/* Blocks lo .. hi - 1 behind the last one that was given out, as far as the wave has them. */
+static int
+make_blocks(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 {
 	struct source *s = ctx;
 
-	(void)worker;
-	for (int64_t i = lo; i < hi && !e->code; i++) {
-		struct csr *m = &s->decoded[i];
+	for (int64_t o = s->given / ROWS_BLOCK + lo; lo < hi && !e->code; lo++, o++) {
+		int64_t k = o * ROWS_BLOCK, end = k + ROWS_BLOCK;
+		int slot = slot_of(s, o);
+		struct csr *m = &s->piece[slot];
 
-		if (codec_decode_csr(&s->sect->head, &s->block[i], s->stored[i].s, m, &s->scratch[i], e))
-			return e->code;
-		if (s->flags & SET_COUNTS && s->block[i].codec != CODEC_PACK && not_a_count(s, m, e))
-			return e->code;
-		if (!s->identity)
-			map_columns(s, m);
-		m->n_col = s->n_col;
-		if (!s->keep)
-			return s->fn(s->ctx, m, (int)i, e);
+		if (k < s->given) {
+			k = s->given;
+		} else {
+			m->row0 = k;
+			m->n_row = 0;
+			csr_reserve(m, ROWS_BLOCK, 0);
+		}
+		end = end < s->known ? end : s->known;
+		for (int i = 0; i < s->n_block && k < end && !e->code; i++)
+			if (row_of(s, k) < s->block[i].row0 + s->block[i].n_row)
+				k = take_rows(s, &s->reader[worker], i, k, end, m, slot, e);
+		if (!(s->flags & SET_WHOLE) || end == (o + 1) * ROWS_BLOCK || end == s->n_keep)
+			give(s, m, slot, e);
 	}
 	return e->code;
 }
 
-static int
-call_slots(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
+/* What a block takes in memory while it is in a wave. */
+static int64_t
+wave_bytes(const struct source *s, const struct block *b)
 {
-	struct source *s = ctx;
+	int64_t whole = 14 * b->n_item;         /* 12 decoded, and room to grow */
+	int64_t strip = 32 * (int64_t)PACK_STRIP + 32 * (s->sect->head.n_col < b->n_item ? s->sect->head.n_col : b->n_item);
 
-	(void)hi;
-	(void)worker;
-	return s->fn(s->ctx, s->give[lo], (int)lo, e);
+	return b->stored + (b->codec != CODEC_PACK || s->flags & SET_WHOLE || whole < strip ? whole : strip);
 }
 
-/* Appends the kept rows of m to the open block; full ones go to give. */
-static int
-join_rows(struct source *s, const struct csr *m, int n_give)
-{
-	struct csr *to = &s->full[n_give];
-
-	for (int64_t i = 0; i < m->n_row && s->at_keep < s->n_keep; i++) {
-		int64_t n = m->ptr[i + 1] - m->ptr[i], at;
-
-		if (s->keep[s->at_keep] != m->row0 + i)
-			continue;
-		s->at_keep++;
-		csr_reserve(to, ROWS_BLOCK, to->ptr && to->n_row ? to->ptr[to->n_row] + n : n);
-		at = to->n_row ? to->ptr[to->n_row] : 0;
-		to->ptr[0] = 0;
-		memcpy(to->col + at, m->col + m->ptr[i], (size_t)n * sizeof *to->col);
-		memcpy(to->val + at, m->val + m->ptr[i], (size_t)n * sizeof *to->val);
-		to->ptr[++to->n_row] = at + n;
-		if (to->n_row == ROWS_BLOCK || s->at_keep == s->n_keep) {
-			to->row0 = s->given;
-			s->given += to->n_row;
-			s->give[n_give] = to;
-			to = &s->full[++n_give];
-			to->n_row = 0;
-		}
-	}
-	return n_give;
-}
-
-/* Reads the next blocks into the slots, as many as memory allows; their number. */
+/* Reads the next blocks, as many as memory allows; their number. */
 static int
 read_wave(struct source *s, struct err *e)
 {
@@ -160,7 +202,7 @@ read_wave(struct source *s, struct err *e)
 		if (b->prelude)
 			continue;
 		n++;
-		bytes += b->stored + 14 * b->n_item;    /* 12 decoded, and room to grow */
+		bytes += wave_bytes(s, b);
 		/* The next one is taken to be as large as the largest can be expected. */
 		if (s->set->wave_bytes && bytes + bytes / n > s->set->wave_bytes)
 			break;
@@ -168,41 +210,72 @@ read_wave(struct source *s, struct err *e)
 	return n;
 }
 
+/* How many rows lie before stored row end. */
+static int64_t
+rows_before(const struct source *s, int64_t end)
+{
+	int64_t lo = s->given, hi = s->n_keep;
+
+	if (!s->keep)
+		return end < hi ? end : hi;
+	while (lo < hi) {
+		int64_t mid = lo + (hi - lo) / 2;
+
+		if (s->keep[mid] < end)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Sums of the n blocks that were made, but for one that the next wave goes on with. */
+static int
+sum_blocks(struct source *s, int64_t n, rows_fn *sum, struct err *e)
+{
+	for (int64_t o = s->given / ROWS_BLOCK; n > 0 && !e->code; n--, o++) {
+		int64_t end = (o + 1) * ROWS_BLOCK < s->n_keep ? (o + 1) * ROWS_BLOCK : s->n_keep;
+		int slot = slot_of(s, o);
+		struct csr all = { .row0 = o * ROWS_BLOCK, .n_row = end - o * ROWS_BLOCK, .n_col = s->n_col };
+
+		if (end > s->known) {
+			s->given = s->known;
+			return 0;
+		}
+		if (s->flags & SET_WHOLE) {
+			s->piece[slot].row0 = all.row0;
+			s->piece[slot].n_row = all.n_row;
+		}
+		if (sum)
+			sum(s->ctx, s->flags & SET_WHOLE ? &s->piece[slot] : &all, slot, e);
+		s->given = end;
+	}
+	return e->code;
+}
+
 static int
 source_pass(struct rows *r, rows_fn *fn, rows_fn *sum, void *ctx, struct err *e)
 {
 	struct source *s = r->self;
-	int n;
 
 	s->fn = fn;
 	s->ctx = ctx;
-	s->next = s->given = s->at_keep = 0;
-	s->full[0].n_row = 0;
+	s->next = s->given = 0;
 	if (s->sect->in->size >= 0)
 		in_heads(s->sect, e);
-	while ((n = read_wave(s, e)) > 0 && !e->code) {
-		int n_give = 0;
+	while ((s->n_block = read_wave(s, e)) > 0 && !e->code) {
+		const struct block *last = &s->block[s->n_block - 1];
 
-		if (!s->keep) {
-			par_for(s->set->par, n, 1, decode_slots, s, e);
-			for (int i = 0; i < n && sum && !e->code; i++)
-				sum(ctx, &s->decoded[i], i, e);
-		} else {
-			par_for(s->set->par, n, 1, decode_slots, s, e);
-			for (int i = 0; i < n && !e->code; i++)
-				n_give = join_rows(s, &s->decoded[i], n_give);
-			par_for(s->set->par, n_give, 1, call_slots, s, e);
-			for (int i = 0; i < n_give && sum && !e->code; i++)
-				sum(ctx, s->give[i], i, e);
-			if (n_give > 0) {       /* the open block moves to the front */
-				struct csr open = s->full[n_give];
+		s->known = rows_before(s, last->row0 + last->n_row);
+		while (s->given < s->known && !e->code) {
+			int64_t n = (s->known + ROWS_BLOCK - 1) / ROWS_BLOCK - s->given / ROWS_BLOCK;
 
-				s->full[n_give] = s->full[0];
-				s->full[0] = open;
-			}
+			n = n < s->n_slot ? n : s->n_slot;
+			par_for(s->set->par, n, 1, make_blocks, s, e);
+			sum_blocks(s, n, sum, e);
 		}
 		if (s->set->tick)
-			s->set->tick(s->sect->block ? s->block[n - 1].row0 + s->block[n - 1].n_row : 0, s->sect->head.n_row);
+			s->set->tick(last->row0 + last->n_row, s->sect->head.n_row);
 	}
 	return e->code;
 }
@@ -211,6 +284,7 @@ static int
 start(struct set *s, const char *path, struct rows *r, struct source **out, int32_t **order, struct item **it, struct err *e)
 {
 	struct source *t;
+	int n = par_n(s->par);
 
 	memset(r, 0, sizeof *r);
 	*it = set_need(s, path, "import counts with ovx-import", e);
@@ -225,23 +299,22 @@ start(struct set *s, const char *path, struct rows *r, struct source **out, int3
 	t->sect = (*it)->s;
 	t->keep = set_selection(s, *it, 0);
 	t->n_keep = set_rows_of(s, *it);
-	t->n_slot = 2 * par_n(s->par) + (par_n(s->par) > 1);
+	t->n_slot = 2 * n + (n > 1);
 	if (t->n_slot > SLOT_MOST)
 		t->n_slot = SLOT_MOST;
 	t->stored = mem_new(struct str, t->n_slot);
-	t->scratch = mem_new(struct str, t->n_slot);
-	t->decoded = mem_new(struct csr, t->n_slot);
-	t->full = mem_new(struct csr, t->n_slot + 2);
 	t->block = mem_new(struct block, t->n_slot);
-	t->give = mem_new(struct csr *, t->n_slot + 2);
-	t->column = mem_new(int32_t, t->sect->head.n_col);
+	t->piece = mem_new(struct csr, t->n_slot + 1);
+	t->n_thread = n;
+	t->reader = mem_new(struct codec_reader, n);
+	t->column = mem_new(int32_t, (t->sect->head.n_col + 63) / 64 * 64);
 	r->n_row = t->n_keep;
 	r->n_col = t->n_col = set_cols_of(s, *it);
 	r->n_slot = t->n_slot + 1;
 	r->self = t;
 	r->pass = source_pass;
-	for (int i = 0; i < t->n_slot + 2; i++)
-		t->full[i].n_col = r->n_col;
+	for (int i = 0; i < t->n_slot + 1; i++)
+		t->piece[i].n_col = r->n_col;
 	*out = t;
 	return 0;
 }
@@ -277,6 +350,7 @@ set_rows(struct set *s, const char *path, struct rows *r, struct err *e)
 	for (int64_t i = 0; i < it->s->head.n_col; i++) {
 		t->column[i] = to[order[i]];
 		t->identity &= t->column[i] == i;
+		t->drop |= t->column[i] < 0;
 	}
 	mem_free(to);
 	mem_free(order);
@@ -302,6 +376,7 @@ set_rows_stored(struct set *s, const char *path, struct rows *r, int32_t **order
 			(*order)[n] = c;
 		t->column[i] = c < 0 ? -1 : n++;
 		t->identity &= t->column[i] == i;
+		t->drop |= c < 0;
 	}
 	mem_free(to);
 	return 0;
@@ -320,19 +395,16 @@ set_rows_clear(struct rows *r)
 
 	if (!s)
 		return;
-	for (int i = 0; i < s->n_slot; i++) {
+	for (int i = 0; i < s->n_slot; i++)
 		str_clear(&s->stored[i]);
-		str_clear(&s->scratch[i]);
-		csr_clear(&s->decoded[i]);
-	}
-	for (int i = 0; i < s->n_slot + 2; i++)
-		csr_clear(&s->full[i]);
+	for (int i = 0; i < s->n_slot + 1; i++)
+		csr_clear(&s->piece[i]);
+	for (int i = 0; i < s->n_thread; i++)
+		codec_reader_clear(&s->reader[i]);
 	mem_free(s->stored);
-	mem_free(s->scratch);
-	mem_free(s->decoded);
-	mem_free(s->full);
 	mem_free(s->block);
-	mem_free(s->give);
+	mem_free(s->piece);
+	mem_free(s->reader);
 	mem_free(s->column);
 	mem_free(s);
 	memset(r, 0, sizeof *r);

@@ -292,6 +292,7 @@ subset_sparse(struct writer *w, struct head *h, struct err *e)
 	struct str raw = {0};
 
 	if (set_rows_stored(w->set, head_path(h), &r, &order, e) == 0) {
+		set_rows_flags(&r, SET_WHOLE);
 		w->head = h;
 		w->stored = mem_new(struct str, r.n_slot);
 		w->scratch = mem_new(struct str, r.n_slot);

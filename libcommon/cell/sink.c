@@ -11,9 +11,11 @@
 #include "stream/codec.h"
 
 struct slot {
-	struct csr csr;
+	struct csr m;           /* the block, which is another's */
+	struct csr csr;         /* sorted, of what is no counts */
 	struct str stored, scratch;
 	struct block b;
+	struct block from;      /* a block that was put aside, in stored */
 };
 
 struct work {
@@ -21,6 +23,8 @@ struct work {
 	struct slot *slot;      /* [n_slot] */
 	const int32_t *place;   /* or NULL for the user's order */
 	const struct head *head;
+	int again;              /* blocks that were put aside */
+	int64_t *freq;          /* [threads][n_col] rows with a value of each gene */
 };
 
 /* By a bitmap, which is faster than any sort for rows of single-cell length. */
@@ -31,7 +35,7 @@ sink_place(const int32_t *place, const struct csr *m, struct csr *to)
 	int64_t n_word = m->n_col / 64 + 1, at = 0;
 	uint64_t *bits = mem_new(uint64_t, n_word);
 
-	csr_reserve(to, m->n_row, m->ptr[m->n_row]);
+	csr_reserve(to, m->n_row, m->ptr[m->n_row] - m->ptr[0]);
 	to->row0 = m->row0;
 	to->n_row = m->n_row;
 	to->n_col = m->n_col;
@@ -74,7 +78,7 @@ sink_open(struct sink *k, struct set *s, const char *path, int dtype, int64_t n_
 	k->n_row = n_row;
 	k->n_col = n_col;
 	k->n_slot = n == 1 ? 1 : 2 * n;
-	k->freq = mem_new(int64_t, n_col);
+	w->freq = mem_new(int64_t, n * n_col);
 	k->place = mem_new(int32_t, n_col);
 	k->block = mem_new(struct csr, k->n_slot);
 	k->work = w;
@@ -90,20 +94,27 @@ encode_block(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 {
 	struct work *w = ctx;
 	struct slot *t = &w->slot[lo];
-	const struct csr *m = &w->k->block[lo];
+	int64_t *freq = w->place ? NULL : w->freq + worker * w->k->n_col;
 
 	(void)hi;
-	(void)worker;
-	(void)e;
-	sink_place(w->place, m, &t->csr);
+	if (w->again) {
+		if (codec_decode_csr(&w->k->early->head, &t->from, t->stored.s, &w->k->block[lo], &t->scratch, e))
+			return e->code;
+		t->m = w->k->block[lo];
+	}
 	memset(&t->b, 0, sizeof t->b);
-	t->b.row0 = m->row0;
-	t->b.last = m->row0 + m->n_row == w->head->n_row;
-	codec_encode_csr(w->head, &t->b, &t->csr, &t->stored, &t->scratch);
+	t->b.row0 = t->m.row0;
+	t->b.last = t->m.row0 + t->m.n_row == w->head->n_row;
+	if (!codec_encode_any(&t->b, &t->m, w->place, freq, &t->stored, &t->scratch)) {
+		sink_place(w->place, &t->m, &t->csr);
+		codec_encode_csr(w->head, &t->b, &t->csr, &t->stored, &t->scratch);
+		for (int64_t j = 0; freq && j < t->csr.ptr[t->csr.n_row]; j++)
+			freq[t->csr.col[j]]++;
+	}
 	return 0;
 }
 
-/* Encodes the n filled blocks and puts them into sect. */
+/* Encodes the blocks of n slots and puts them into sect. */
 static int
 encode(struct sink *k, struct sect *sect, const int32_t *place, int n, struct err *e)
 {
@@ -116,9 +127,6 @@ encode(struct sink *k, struct sect *sect, const int32_t *place, int n, struct er
 		struct slot *t = &w->slot[i];
 
 		in_note(sect, &t->b, spool_add(&k->set->spool, t->stored.s ? t->stored.s : "", t->b.stored, e));
-		if (sect == k->early)
-			for (int64_t j = 0; j < t->csr.ptr[t->csr.n_row]; j++)
-				k->freq[t->csr.col[j]]++;
 	}
 	return e->code;
 }
@@ -154,32 +162,33 @@ sink_rank(const int64_t *freq, int64_t n_col, int32_t *order)
 static int
 settle(struct sink *k, struct err *e)
 {
+	struct work *w = k->work;
 	int32_t *order = mem_new(int32_t, k->n_col);
-	struct str buf = {0}, scratch = {0};
 
-	sink_rank(k->freq, k->n_col, order);
+	for (int64_t i = k->n_col; i < par_n(k->set->par) * k->n_col; i++)
+		w->freq[i % k->n_col] += w->freq[i];
+	sink_rank(w->freq, k->n_col, order);
 	for (int64_t i = 0; i < k->n_col; i++)
 		k->place[order[i]] = (int32_t)i;
 	set_put_sparse(k->set, k->path, k->dtype, k->n_row, k->n_col, order, &k->sect, e);
 	mem_free(order);
+	w->again = 1;
 	for (int64_t i = 0; i < k->early->n_block && !e->code; ) {
 		int n = 0;
 
 		for (; n < k->n_slot && i < k->early->n_block && !e->code; n++, i++) {
-			in_load(k->early, i, &buf, e);
-			codec_decode_csr(&k->early->head, &k->early->block[i], buf.s, &k->block[n], &scratch, e);
+			w->slot[n].from = k->early->block[i];
+			in_load(k->early, i, &w->slot[n].stored, e);
 		}
-		if (!e->code)
-			encode(k, k->sect, k->place, n, e);
+		encode(k, k->sect, k->place, n, e);
 	}
-	str_clear(&buf);
-	str_clear(&scratch);
+	w->again = 0;
 	return e->code;
 }
 
-/* The filled blocks go where they belong. */
+/* The blocks of n slots go where they belong. */
 static int
-flush(struct sink *k, int n, struct err *e)
+store(struct sink *k, int n, struct err *e)
 {
 	if (n == 0 || e->code)
 		return e->code;
@@ -190,20 +199,49 @@ flush(struct sink *k, int n, struct err *e)
 	} else {
 		encode(k, k->sect, k->place, n, e);
 	}
-	for (int i = 0; i < k->n_slot; i++)
-		k->block[i].n_row = 0;
-	k->at = 0;
 	return e->code;
+}
+
+/* The rows from i on that are whole blocks, as far as there are slots, straight from m; how many.  Few blocks for many
+ * threads are better gathered. */
+static int64_t
+add_whole(struct sink *k, const struct csr *m, int64_t i, struct err *e)
+{
+	struct work *w = k->work;
+	int64_t most = k->given < SINK_HEAD && k->n_row > SINK_HEAD ? SINK_HEAD : k->n_row, n = 0, from = i;
+
+	for (int64_t rows; n < k->n_slot && (rows = most - k->given) > 0; n++) {
+		rows = rows < BLOCK_SPARSE ? rows : BLOCK_SPARSE;
+		if (i + rows > m->n_row)
+			break;
+		w->slot[n].m = (struct csr){ .row0 = k->given, .n_row = rows, .n_col = k->n_col, .ptr = m->ptr + i,
+			.col = m->col, .val = m->val };
+		i += rows;
+		k->given += rows;
+	}
+	if (n < par_n(k->set->par)) {
+		k->given -= i - from;
+		return 0;
+	}
+	store(k, (int)n, e);
+	return i - from;
 }
 
 int
 sink_add(struct sink *k, const struct csr *m, struct err *e)
 {
+	struct work *w = k->work;
+
 	for (int64_t i = 0; i < m->n_row && !e->code; i++) {
 		struct csr *b = &k->block[k->at];
-		int64_t n = m->ptr[i + 1] - m->ptr[i], at;
+		int64_t n, at;
 
 		BUG_IF(k->given >= k->n_row);
+		while (k->at == 0 && b->n_row == 0 && i < m->n_row && (at = add_whole(k, m, i, e)) > 0 && !e->code)
+			i += at;
+		if (i == m->n_row || e->code)
+			break;
+		n = m->ptr[i + 1] - m->ptr[i];
 		csr_reserve(b, BLOCK_SPARSE, (b->n_row ? b->ptr[b->n_row] : 0) + n);
 		if (b->n_row == 0) {
 			b->row0 = k->given;
@@ -217,9 +255,14 @@ sink_add(struct sink *k, const struct csr *m, struct err *e)
 		k->given++;
 		if (b->n_row < BLOCK_SPARSE && k->given < k->n_row)
 			continue;
+		w->slot[k->at].m = *b;
 		/* The blocks put aside for the gene order end at a wave's end. */
-		if (++k->at == k->n_slot || k->given == k->n_row || k->given == SINK_HEAD)
-			flush(k, k->at, e);
+		if (++k->at == k->n_slot || k->given == k->n_row || k->given == SINK_HEAD) {
+			store(k, k->at, e);
+			for (int j = 0; j < k->n_slot; j++)
+				k->block[j].n_row = 0;
+			k->at = 0;
+		}
 	}
 	return e->code;
 }
@@ -251,9 +294,9 @@ sink_close(struct sink *k, struct err *e)
 		str_clear(&w->slot[i].scratch);
 	}
 	mem_free(w->slot);
+	mem_free(w->freq);
 	mem_free(w);
 	mem_free(k->block);
-	mem_free(k->freq);
 	mem_free(k->place);
 	mem_free(k->path);
 	memset(k, 0, sizeof *k);

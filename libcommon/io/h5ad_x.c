@@ -369,6 +369,7 @@ pass_x(struct h5_out *t, struct err *e)
 		p->sorted = mem_new(struct csr, r.n_slot);
 		for (int i = 0; i < p->n && !e->code; i++)
 			begin(p, &p->target[i], r.n_row, nnz, e);
+		set_rows_flags(&r, SET_WHOLE);
 		rows_pass(&r, transform, put_block, p, e);
 	}
 	end(p, e);
@@ -392,6 +393,7 @@ pass_stored(struct h5_out *t, const char *path, struct err *e)
 		p->n_col = r.n_col;
 		p->sorted = mem_new(struct csr, r.n_slot);
 		begin(p, &p->target[0], r.n_row, nnz, e);
+		set_rows_flags(&r, SET_WHOLE);
 		rows_pass(&r, transform, put_block, p, e);
 	}
 	end(p, e);

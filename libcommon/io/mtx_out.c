@@ -216,6 +216,7 @@ put_matrix(struct set *s, int fd, struct err *e)
 		p.text = mem_new(struct str, r.n_slot);
 		p.count = mem_new(int64_t, r.n_slot);
 		p.some_real = mem_new(int, r.n_slot);
+		set_rows_flags(&r, SET_WHOLE);
 		rows_pass(&r, count, add_count, &p, e);
 		str_addf(&head, "%%%%MatrixMarket matrix coordinate %s general\n%%metadata_json: {\"format_version\": 2}\n%lld %lld %lld\n",
 		    p.real ? "real" : "integer", (long long)r.n_col, (long long)r.n_row, (long long)p.nnz);

@@ -53,14 +53,28 @@ struct wave {
 	void *ctx;
 };
 
+/* Rows of a piece: few, and no divisor of a block's, so that tests see pieces of any kind. */
+#define PIECE 200
+
 static int
 memory_block(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 {
 	struct wave *w = ctx;
+	const struct csr *m = w->self->m;
+	struct csr *c = &w->self->slot[lo];
+	int64_t end = (w->first + hi) * ROWS_BLOCK < m->n_row ? (w->first + hi) * ROWS_BLOCK : m->n_row;
 
-	(void)hi;
 	(void)worker;
-	return w->fn(w->ctx, &w->self->slot[lo], (int)lo, e);
+	for (int64_t r0 = (w->first + lo) * ROWS_BLOCK; r0 < end && !e->code; r0 += PIECE) {
+		c->row0 = r0;
+		c->n_row = end - r0 < PIECE ? end - r0 : PIECE;
+		for (int64_t k = 0; k <= c->n_row; k++)
+			c->ptr[k] = m->ptr[r0 + k] - m->ptr[r0];
+		c->col = m->col + m->ptr[r0];
+		c->val = m->val + m->ptr[r0];
+		w->fn(w->ctx, c, (int)lo, e);
+	}
+	return e->code;
 }
 
 static int
@@ -73,21 +87,13 @@ memory_pass(struct rows *r, rows_fn *fn, rows_fn *sum, void *ctx, struct err *e)
 		int64_t n = n_block - b < r->n_slot ? n_block - b : r->n_slot;
 		struct wave w = { s, b, fn, ctx };
 
-		for (int64_t i = 0; i < n; i++) {
-			struct csr *c = &s->slot[i];
-			int64_t r0 = (b + i) * ROWS_BLOCK;
-			int64_t nr = r->n_row - r0 < ROWS_BLOCK ? r->n_row - r0 : ROWS_BLOCK;
-
-			c->row0 = r0;
-			c->n_row = nr;
-			for (int64_t k = 0; k <= nr; k++)
-				c->ptr[k] = s->m->ptr[r0 + k] - s->m->ptr[r0];
-			c->col = s->m->col + s->m->ptr[r0];
-			c->val = s->m->val + s->m->ptr[r0];
-		}
 		par_for(s->p, n, 1, memory_block, &w, e);
-		for (int64_t i = 0; i < n && sum && !e->code; i++)
-			sum(ctx, &s->slot[i], (int)i, e);
+		for (int64_t i = b; i < b + n && sum && !e->code; i++) {
+			int64_t end = (i + 1) * ROWS_BLOCK < r->n_row ? (i + 1) * ROWS_BLOCK : r->n_row;
+			struct csr all = { .row0 = i * ROWS_BLOCK, .n_row = end - i * ROWS_BLOCK, .n_col = r->n_col };
+
+			sum(ctx, &all, (int)(i - b), e);
+		}
 	}
 	return e->code;
 }
@@ -107,7 +113,7 @@ rows_memory(struct rows *r, const struct csr *m, struct par *p)
 	s->slot = mem_new(struct csr, r->n_slot);
 	for (int i = 0; i < r->n_slot; i++) {
 		s->slot[i].n_col = m->n_col;
-		s->slot[i].ptr = mem_new(int64_t, ROWS_BLOCK + 1);
+		s->slot[i].ptr = mem_new(int64_t, PIECE + 1);
 	}
 }
 
@@ -137,31 +143,55 @@ sumtree_open(struct sumtree *t)
 	return t->run;
 }
 
-/* The open run is full: carries it into the tree like a binary counter. */
-static void
-carry(struct sumtree *t)
+int64_t
+sumtree_runs(const struct sumtree *t)
 {
-	double *part = t->run;
-	int k = 0;
+	const struct sumnode *last = t->node + t->n_node;
 
-	while (k < t->n_level && t->level[k]) {
+	return t->n_node ? (last[-1].index + 1) << last[-1].level : t->first;
+}
+
+/* Appends a node and joins it with its elder sister, and so on, like a binary counter; takes sum. */
+static void
+append(struct sumtree *t, int level, int64_t index, double *sum)
+{
+	while (t->n_node && !t->apart && index & 1) {
+		struct sumnode *l = &t->node[t->n_node - 1];
+
+		if (l->level != level || l->index != index - 1)
+			break;
 		for (int64_t i = 0; i < t->n; i++)
-			t->level[k][i] += part[i];
-		mem_free(part);
-		part = t->level[k];
-		t->level[k++] = NULL;
+			l->sum[i] += sum[i];
+		mem_free(sum);
+		sum = l->sum;
+		t->n_node--;
+		level++;
+		index >>= 1;
 	}
-	if (k == t->n_level)
-		t->n_level++;
-	t->level[k] = part;
-	t->run = mem_new(double, t->n);
+	if (t->n_node == t->cap) {
+		t->cap = t->cap ? 2 * t->cap : 8;
+		t->node = mem_renew(t->node, struct sumnode, t->cap);
+	}
+	t->node[t->n_node++] = (struct sumnode){ level, index, sum };
+}
+
+void
+sumtree_push(struct sumtree *t, int level, int64_t index, const double *sum)
+{
+	double *own = mem_new(double, t->n);
+
+	BUG_IF(index << level != sumtree_runs(t));
+	memcpy(own, sum, (size_t)t->n * sizeof *own);
+	append(t, level, index, own);
 }
 
 void
 sumtree_next(struct sumtree *t)
 {
-	if (++t->n_block % SUM_RUN == 0)
-		carry(t);
+	if (++t->n_block % SUM_RUN || t->flat)
+		return;
+	append(t, 0, t->first + t->n_block / SUM_RUN - 1, t->run);
+	t->run = mem_new(double, t->n);
 }
 
 void
@@ -175,15 +205,38 @@ sumtree_add(struct sumtree *t, const double *part)
 }
 
 void
+sumtree_permute(struct sumtree *t, const int32_t *order, int64_t n_group, int64_t n_col, int width)
+{
+	double *x = mem_new(double, t->n);
+
+	for (int k = 0; k <= t->n_node; k++) {
+		double **sum = k < t->n_node ? &t->node[k].sum : &t->run, *old = *sum;
+
+		for (int64_t b = 0; b < n_group; b++)
+			for (int64_t j = 0; j < n_col; j++)
+				memcpy(x + (b * n_col + order[j]) * width, old + (b * n_col + j) * width, (size_t)width * sizeof *x);
+		*sum = x;
+		x = old;
+	}
+	mem_free(x);
+}
+
+void
 sumtree_end(struct sumtree *t, double *total)
 {
 	memcpy(total, t->run, (size_t)t->n * sizeof *total);
-	for (int k = 0; k < t->n_level; k++)
-		if (t->level[k]) {
-			for (int64_t i = 0; i < t->n; i++)
-				total[i] = t->level[k][i] + total[i];
-			mem_free(t->level[k]);
-		}
+	for (int k = t->n_node - 1; k >= 0; k--)
+		for (int64_t i = 0; i < t->n; i++)
+			total[i] = t->node[k].sum[i] + total[i];
+	sumtree_clear(t);
+}
+
+void
+sumtree_clear(struct sumtree *t)
+{
+	for (int k = 0; k < t->n_node; k++)
+		mem_free(t->node[k].sum);
+	mem_free(t->node);
 	mem_free(t->run);
 	memset(t, 0, sizeof *t);
 }

@@ -143,21 +143,7 @@ codec_decode(const struct head *h, const struct block *b, const void *stored, st
 	return e->code;
 }
 
-/* Whether all values are whole numbers 1 .. 2^32 - 1: then they are packed. */
-static int
-all_counts(const struct csr *m)
-{
-	int64_t n = m->ptr[m->n_row];
-
-	for (int64_t i = 0; i < n; i++) {
-		double v = m->val[i];
-
-		if (!(v >= 1 && v <= 4294967295.0) || v != (double)(uint32_t)v)
-			return 0;
-	}
-	return 1;
-}
-
+/* Of rows that are no counts. */
 static void
 hash_csr(const struct csr *m, uint64_t out[2])
 {
@@ -168,6 +154,36 @@ hash_csr(const struct csr *m, uint64_t out[2])
 	rng_hash2(m->ptr, (uint64_t)(m->n_row + 1) * 8, out);
 	rng_hash2(m->col, (uint64_t)n * 4, out);
 	rng_hash2(m->val, (uint64_t)n * 8, out);
+}
+
+/* Of counts: of what the encoder makes of them, the zeros at its end left out. */
+static void
+hash_packed(const struct str *packed, uint64_t out[2])
+{
+	hash_raw(packed->s, (int64_t)packed->n - 8, out);
+}
+
+static void
+room_to_pack(const struct csr *m, struct str *packed)
+{
+	size_t room = pack_bound(m->n_row, m->ptr[m->n_row] - m->ptr[0], m->n_col);
+
+	if (packed->cap < room + 1) {
+		packed->s = mem_renew(packed->s, char, room + 1);
+		packed->cap = room + 1;
+	}
+}
+
+/* The packed bytes of m; 0 when it holds no counts. */
+static int
+pack(const struct csr *m, struct str *packed, struct str *scratch)
+{
+	int64_t n;
+
+	room_to_pack(m, packed);
+	n = pack_encode(m, (uint8_t *)packed->s, scratch);
+	packed->n = n < 0 ? 0 : (size_t)n;
+	return n >= 0;
 }
 
 /* Rows of m as a raw payload of counts, columns and values. */
@@ -194,29 +210,43 @@ csr_to_raw(const struct head *h, const struct csr *m, struct str *raw)
 	}
 }
 
+static void
+packed_block(struct block *b, const struct str *stored)
+{
+	hash_packed(stored, b->hash);
+	b->codec = CODEC_PACK;
+	b->stored = (int64_t)stored->n;
+	b->data_crc = deflate_crc(0, stored->s, stored->n);
+}
+
 void
 codec_encode_csr(const struct head *h, struct block *b, const struct csr *m, struct str *stored, struct str *scratch)
 {
 	b->n_row = m->n_row;
 	b->n_item = m->ptr[m->n_row];
-	if (h->kind == KIND_SPARSE && all_counts(m)) {
-		size_t room = pack_bound(m->n_row, b->n_item, m->n_col);
-
-		stored->n = 0;
-		if (stored->cap < room + 1) {
-			stored->s = mem_renew(stored->s, char, room + 1);
-			stored->cap = room + 1;
-		}
-		stored->n = (size_t)pack_encode(m, (uint8_t *)stored->s);
-		b->codec = CODEC_PACK;
-		b->stored = (int64_t)stored->n;
-		b->data_crc = deflate_crc(0, stored->s, stored->n);
-	} else {
-		csr_to_raw(h, m, scratch);
-		codec_encode(h, b, scratch->s, (int64_t)scratch->n, stored);
+	if (h->kind == KIND_SPARSE && pack(m, stored, scratch)) {
+		packed_block(b, stored);
+		return;
 	}
+	csr_to_raw(h, m, scratch);
+	codec_encode(h, b, scratch->s, (int64_t)scratch->n, stored);
 	if (h->kind == KIND_SPARSE)
 		hash_csr(m, b->hash);
+}
+
+int
+codec_encode_any(struct block *b, const struct csr *m, const int32_t *place, int64_t *freq, struct str *stored, struct str *scratch)
+{
+	int64_t n;
+
+	room_to_pack(m, stored);
+	n = pack_encode_any(m, place, (uint8_t *)stored->s, &b->n_item, freq, scratch);
+	stored->n = n < 0 ? 0 : (size_t)n;
+	if (n < 0)
+		return 0;
+	b->n_row = m->n_row;
+	packed_block(b, stored);
+	return 1;
 }
 
 /* Raw counts, columns, values -> m, everything checked. */
@@ -283,6 +313,85 @@ codec_decode_csr(const struct head *h, const struct block *b, const void *stored
 	return e->code;
 }
 
+int
+codec_open(struct codec_reader *c, const struct head *h, const struct block *b, const void *stored, int check, struct err *e)
+{
+	int64_t nnz = 0;
+
+	c->h = h;
+	c->b = b;
+	c->row = 0;
+	if (b->codec != CODEC_PACK)
+		return codec_decode_csr(h, b, stored, &c->m, &c->scratch, e);
+	if (codec_raw_size(h, b, e) < 0 || (check && codec_check_crc(h, b, stored, e)))
+		return e->code;
+	if (!c->pack)
+		c->pack = pack_reader_new();
+	if (pack_open(c->pack, stored, (size_t)b->stored, b->n_row, h->n_col, e) == 0) {
+		pack_fit(c->pack, INT64_MAX, &nnz);
+		if (nnz != b->n_item)
+			err_set(e, ERR_DATA, "damaged: %s: number of values", head_path(h));
+	}
+	return e->code;
+}
+
+int64_t
+codec_fit(const struct codec_reader *c, int64_t most)
+{
+	int64_t n = c->row;
+
+	if (c->b->codec == CODEC_PACK)
+		return pack_fit(c->pack, most, NULL);
+	while (n < c->m.n_row && c->m.ptr[n + 1] - c->m.ptr[c->row] <= most)
+		n++;
+	return n - c->row;
+}
+
+int
+codec_take(struct codec_reader *c, int64_t n, const int32_t *map, int values, struct csr *m, struct err *e)
+{
+	int64_t at = m->n_row ? m->ptr[m->n_row] : 0, from = c->row;
+
+	c->row += n;
+	if (e->code)
+		return e->code;
+	if (c->b->codec == CODEC_PACK)
+		return pack_take(c->pack, n, map, values, m, e);
+	csr_reserve(m, m->n_row + n, at + c->m.ptr[c->row] - c->m.ptr[from]);
+	m->ptr[0] = 0;
+	for (int64_t i = from; i < c->row; i++) {
+		for (int64_t k = c->m.ptr[i]; k < c->m.ptr[i + 1]; k++) {
+			m->col[at] = map ? map[c->m.col[k]] : c->m.col[k];
+			m->val[at] = c->m.val[k];
+			at += values || c->m.val[k] != 0;
+		}
+		m->ptr[++m->n_row] = at;
+	}
+	return 0;
+}
+
+int
+codec_skip(struct codec_reader *c, int64_t n, struct err *e)
+{
+	c->row += n;
+	return n && c->b->codec == CODEC_PACK ? pack_skip(c->pack, n, e) : e->code;
+}
+
+int
+codec_end(struct codec_reader *c, struct err *e)
+{
+	return c->b->codec == CODEC_PACK ? pack_end(c->pack, e) : e->code;
+}
+
+void
+codec_reader_clear(struct codec_reader *c)
+{
+	pack_reader_free(c->pack);
+	csr_clear(&c->m);
+	str_clear(&c->scratch);
+	memset(c, 0, sizeof *c);
+}
+
 static int
 compare_hash(const struct head *h, const struct block *b, const uint64_t got[2], struct err *e)
 {
@@ -305,14 +414,17 @@ int
 codec_check_hash_csr(const struct head *h, const struct block *b, const struct csr *m, struct err *e)
 {
 	uint64_t got[2];
-	struct str raw = {0};
+	struct str raw = {0}, scratch = {0};
 
-	if (h->kind == KIND_SPARSE) {
+	if (h->kind == KIND_SPARSE && pack(m, &raw, &scratch)) {
+		hash_packed(&raw, got);
+	} else if (h->kind == KIND_SPARSE) {
 		hash_csr(m, got);
 	} else {
 		csr_to_raw(h, m, &raw);
 		hash_raw(raw.s ? raw.s : "", (int64_t)raw.n, got);
-		str_clear(&raw);
 	}
+	str_clear(&raw);
+	str_clear(&scratch);
 	return compare_hash(h, b, got, e);
 }

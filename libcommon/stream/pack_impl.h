@@ -1,4 +1,4 @@
-/* pack_impl - what pack.c and the row decoders of pack_rows.c share.  Private.
+/* pack_impl - what the files of pack share.  Private.
  */
 #ifndef OVX_PACK_IMPL_H
 #define OVX_PACK_IMPL_H
@@ -7,6 +7,7 @@
 #include "stream/pack.h"
 #include "stream/wire.h"
 
+#define PACK_VERSION 1
 #define CHUNK 64        /* columns; bands are made of whole chunks */
 #define MAX_WIDTH 24
 #define PAD 8
@@ -32,6 +33,28 @@ struct layout {
 	uint64_t bits[N_STREAM];
 };
 
+static inline int64_t
+chunks_of(int64_t n_col)
+{
+	return (n_col + CHUNK - 1) / CHUNK;
+}
+
+/* Fills bucket from first. */
+void pack_count_buckets(struct bands *b);
+
+/* The code to be used: the widest that the CPU has, or what OVX_CPU in the environment (portable, avx2, avx512)
+ * asks for if it has that, for tests.  All give the same results. */
+enum { CPU_PORTABLE, CPU_AVX2, CPU_AVX512 };
+int pack_cpu(void);
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define WIDE 1
+#define T256 __attribute__((target("avx2,bmi2,popcnt")))
+#define T512 __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,bmi2,popcnt")))
+/* Numbers of the set bits of each byte, in order, a byte each. */
+extern uint64_t pack_bits_of[256];
+#endif
+
 /* 56 or more bits of a stream from bit at on. */
 static inline uint64_t
 get_bits(const uint8_t *p, uint64_t at)
@@ -39,18 +62,130 @@ get_bits(const uint8_t *p, uint64_t at)
 	return wire_get64(p + (at >> 3)) >> (at & 7);
 }
 
-struct reader {
+/* 64 bits; reads 9 bytes. */
+static inline uint64_t
+get_64_bits(const uint8_t *p, uint64_t at)
+{
+	p += at >> 3;
+	return wire_get64(p) >> (at & 7) | (uint64_t)p[8] << 1 << (63 - (at & 7));
+}
+
+struct pack_reader {
+	int64_t n_row, n_col, row;      /* row: the next one */
 	const uint8_t *stream[N_STREAM];
 	struct layout l;
 	uint64_t at[N_STREAM];  /* bits used */
-	uint64_t most;          /* columns: n_col */
-	uint32_t *big;          /* the values behind the set bits of the plane, in order */
-	int64_t n_big, at_big;
+	uint64_t none;          /* bits of a row's last word of the bitmap that are no columns */
+	int skipped;            /* values were */
+	uint32_t *nnz, *max;    /* [n_row] of the head */
+	uint64_t *sum;
+	int64_t cap_row;
+	uint32_t *level[4];     /* [cap + 16] values above 1 of the rows at hand, those above 4, 19, 274 */
+	int64_t cap;
+	const uint32_t *big;    /* of level[0], what is left */
+	int32_t *same;          /* [cap_same] 0, 1, 2, ...: where no map is given */
+	int64_t cap_same;
 };
 
-/* Columns and values of all rows; sums and maxima are compared with those of the head.  0 when the block does not hold
- * together.  Chooses the widest code that the CPU has; OVX_CPU in the environment (portable, avx2, avx512) asks
- * for one, for tests.  All give the same results. */
-int pack_rows(struct reader *r, struct csr *m, const uint64_t *sum, const uint32_t *max);
+/* What the decoder does.  Up to SLACK elements behind those asked for are written to. */
+struct decoder {
+	/* Of n codes of k bits from bit at on, how many are all ones. */
+	int64_t (*count)(const uint8_t *p, uint64_t at, int64_t n, int k);
+	/* n codes of k bits from bit at on to x: plus from, or, when all are ones, the next of more. */
+	void (*level)(const uint8_t *p, uint64_t at, int64_t n, int k, uint32_t from, const uint32_t *more, uint32_t *x);
+	/* map[i] for the set bits i of n_word words to col; how many they are, n + 1 for more than n. */
+	int64_t (*bitmap)(const uint8_t *p, int64_t n_word, const int32_t *map, int32_t *col, int64_t n);
+	/* n columns of a row from the buckets, through map unless it is NULL; 0 when they do not hold together. */
+	int (*buckets)(struct pack_reader *r, const int32_t *map, int32_t *col, int64_t n);
+	/* The n values of a row: 1 where plane has a 0, else the next of big. */
+	void (*values)(const uint8_t *plane, uint64_t at, int64_t n, const uint32_t *big, double *val);
+	/* Sum of x - 1 for n of them; max is raised to the largest. */
+	uint64_t (*total)(const uint32_t *x, int64_t n, uint32_t *max);
+	/* cut [MAX_WIDTH + 2]: how many of the n non-zeros of the row whose part of high comes next stand in bands before w;
+	 * 0 when the part has another number. */
+	int (*cuts)(const struct pack_reader *r, int64_t n, int64_t *cut);
+};
+
+/* cuts, by a way to find the k-th set bit: the border of a band is the zero that ends its last bucket. */
+static inline __attribute__((always_inline)) int
+pack_cuts(const struct pack_reader *r, int64_t n, int64_t *cut, int (*place_of)(uint64_t x, int64_t k))
+{
+	const int64_t *bucket = r->l.b.bucket;
+	uint64_t at = r->at[S_HIGH], end = at + (uint64_t)(bucket[MAX_WIDTH + 1] + n);
+	int64_t zeros = 0, base = 0;
+	int w = 0;
+
+	if (end > r->l.bits[S_HIGH])
+		return 0;
+	for (cut[0] = 0; w <= MAX_WIDTH && bucket[w + 1] == 0; w++)
+		cut[w + 1] = 0;
+	for (; at < end; at += TAKE, base += TAKE) {
+		uint64_t z = ~get_bits(r->stream[S_HIGH], at) & ((1ull << (end - at < TAKE ? end - at : TAKE)) - 1);
+		int64_t more = __builtin_popcountll(z);
+
+		for (; w <= MAX_WIDTH && bucket[w + 1] <= zeros + more; w++)
+			cut[w + 1] = bucket[w + 1] == bucket[w] ? cut[w] :
+				base + place_of(z, bucket[w + 1] - zeros - 1) - (bucket[w + 1] - 1);
+		zeros += more;
+	}
+	return w > MAX_WIDTH && zeros == bucket[MAX_WIDTH + 1] && cut[MAX_WIDTH + 1] == n;
+}
+
+const struct decoder *pack_decoder(void);
+#ifdef WIDE
+extern const struct decoder pack_decoder_256, pack_decoder_512;
+#endif
+
+/* A stream of bits that is written; up to 8 bytes behind the last are written to. */
+struct writer {
+	uint8_t *p;
+	uint64_t acc;
+	int n;                  /* bits in acc, < 8 */
+};
+
+/* k <= 56 bits of v, the others being 0. */
+static inline void
+put_bits(struct writer *w, uint64_t v, int k)
+{
+	w->acc |= v << w->n;
+	wire_put64(w->p, w->acc);
+	w->n += k;
+	w->p += w->n >> 3;
+	w->acc >>= w->n & ~7;
+	w->n &= 7;
+}
+
+/* k <= 7 whole bytes of v: the bits in acc stay as many. */
+static inline void
+put_bytes(struct writer *w, uint64_t v, int k)
+{
+	w->acc |= v << w->n;
+	wire_put64(w->p, w->acc);
+	w->acc = v >> (8 * k - w->n);
+	w->p += k;
+}
+
+/* What the encoder does with a row.  16 elements behind each array that is filled may be written to. */
+struct encoder {
+	/* The n values of a row, which may be anything: those above 1 go to big (which has room for 2 n), a bit each to
+	 * plane [n / 8 + 8].  The number of those, or -1 when one is no count. */
+	int64_t (*split)(const double *val, int64_t n, uint32_t *big, uint8_t *plane, uint64_t *sum, uint32_t *max);
+	/* A level: n values from "from" on, k bits each, to w; what does not fit goes to more, of which the number
+	 * is returned. */
+	int64_t (*level)(const uint32_t *x, int64_t n, int k, uint32_t from, uint32_t *more, struct writer *w);
+	/* The entries of n > 0 columns that are the first of their chunk; the number of those, or -1 when the columns do
+	 * not rise. */
+	int64_t (*runs)(const int32_t *col, int64_t n, uint32_t *first);
+	/* n_word times 64 bytes, 0 or 1, to bits; the bytes are zeroed. */
+	void (*squeeze)(uint8_t *flag, int64_t n_word, uint8_t *bits);
+	/* The numbers of the set bits of n_word words, rising; how many they are. */
+	int64_t (*places)(const uint64_t *bits, int64_t n_word, int32_t *col);
+	/* val[i] = value[col[i]] for n of them. */
+	void (*gather)(const double *value, const int32_t *col, int64_t n, double *val);
+	/* For n columns from base on: the lowest w bits to low; the others, plus at, plus the number of the entry, to place. */
+	void (*cut)(const int32_t *col, int64_t n, int32_t base, int w, int32_t at, uint32_t *place, struct writer *low);
+};
+
+const struct encoder *pack_encoder(void);
 
 #endif

@@ -122,6 +122,18 @@ look(void *ctx, const struct csr *m, int slot, struct err *e)
 	return 0;
 }
 
+static int
+look_at_columns(void *ctx, const struct csr *m, int slot, struct err *e)
+{
+	double *sum = ctx;
+
+	(void)slot;
+	(void)e;
+	for (int64_t k = 0; k < m->ptr[m->n_row]; k++)
+		*sum += m->col[k];
+	return 0;
+}
+
 static void
 read_sparse(struct set *s, const char *path, int control, struct err *e)
 {
@@ -137,7 +149,16 @@ read_sparse(struct set *s, const char *path, int control, struct err *e)
 	if (!e->code) {
 		set_rows_flags(&r, control & C_NONE ? SET_COUNTS : 0);
 		rows_pass(&r, look, NULL, &sum, e);
+		set_rows_flags(&r, SET_WHOLE);
 		rows_pass(&r, look, NULL, &sum, e);
+		set_rows_flags(&r, SET_COLUMNS);
+		rows_pass(&r, look_at_columns, NULL, &sum, e);
+		if (r.n_row < 1 << 20) {
+			int64_t *nnz = mem_new(int64_t, r.n_row);
+
+			set_row_stats(s, path, nnz, NULL, NULL, e);
+			mem_free(nnz);
+		}
 	}
 	set_nnz(s, path, e);
 	set_rows_clear(&r);

@@ -1,4 +1,5 @@
-/* pack: what goes in comes out; every truncation is refused; noise never crashes */
+/* pack: what goes in comes out, whatever the code; every truncation is refused; noise never crashes */
+#include <math.h>
 #include "base/mem.h"
 #include "base/rng.h"
 #include "stream/pack.h"
@@ -14,8 +15,10 @@ encode(const struct csr *m)
 {
 	size_t room = pack_bound(m->n_row, m->ptr[m->n_row], m->n_col);
 	struct packed p = { mem_new(uint8_t, (long long)room), 0 };
+	struct str scratch = {0};
 
-	p.n = pack_encode(m, p.b);
+	p.n = pack_encode(m, p.b, &scratch);
+	str_clear(&scratch);
 	BUG_IF(p.n > (int64_t)room);
 	return p;
 }
@@ -90,6 +93,8 @@ make(int64_t n_row, int64_t n_col, int kind, uint64_t seed)
 				x = rng_u01(&r) < 0.002 ? 1 + (double)rng_below(&r, 300) : 0;
 			else if (kind == 3)     /* every second row empty, else the largest */
 				x = i % 2 && j % 3 == 0 ? 4294967295.0 : 0;
+			else if (kind == 6)     /* few, large and small */
+				x = rng_u01(&r) < 0.05 ? 1 + (double)(rng_u32(&r) >> rng_below(&r, 32)) : 0;
 			else if (kind == 4)     /* against the order that bands expect */
 				x = rng_u01(&r) < (double)j / (double)n_col ? 1 : 0;
 			if (x < 1 || x > 4294967295.0)
@@ -117,6 +122,126 @@ round_trip(int64_t n_row, int64_t n_col, int kind, const char *what)
 	csr_clear(&out);
 	mem_free(p.b);
 	mem_free(q.b);
+}
+
+/* The same bytes as from plain C, for shapes of every kind. */
+static void
+test_same(const char *code)
+{
+	struct rng r = rng_make(11, RNG_TEST, 9);
+	int other = 0, lost = 0, n = 1000;
+
+	for (int t = 0; t < n; t++) {
+		int64_t n_row = rng_below(&r, t % 10 ? 20 : 200), n_col = 1 + (int64_t)(rng_below(&r, 4000) >> rng_below(&r, 10));
+		struct csr m = make(n_row, n_col, t % 7, (uint64_t)t), out = {0};
+		struct packed p, q;
+
+		setenv("OVX_CPU", "portable", 1);
+		p = encode(&m);
+		setenv("OVX_CPU", code, 1);
+		q = encode(&m);
+		other += p.n != q.n || memcmp(p.b, q.b, (size_t)p.n);
+		lost += decode(p.b, p.n, n_row, n_col, &out) || !equal(&m, &out);
+		csr_clear(&m);
+		csr_clear(&out);
+		mem_free(p.b);
+		mem_free(q.b);
+	}
+	ok(other == 0 && lost == 0, "%d blocks: the same bytes as plain C makes (%d others), and back (%d lost)", n, other, lost);
+}
+
+/* Rows in any order, renumbered, with zeros and with values in two parts make the bytes that sorted ones make. */
+static void
+test_any(const char *code)
+{
+	struct rng r = rng_make(13, RNG_TEST, 10);
+	int other = 0, n = 300;
+
+	for (int t = 0; t < n; t++) {
+		int64_t n_row = rng_below(&r, 10), n_col = 1 + (int64_t)(rng_below(&r, 3000) >> rng_below(&r, 10)), n_item = -1;
+		struct csr m = make(n_row, n_col, t % 7, (uint64_t)t), any = { .n_row = n_row, .n_col = n_col };
+		int32_t *place = mem_new(int32_t, n_col), *back = mem_new(int32_t, n_col);
+		struct packed p, q;
+		struct str scratch = {0};
+
+		for (int64_t i = 0; i < n_col; i++)
+			place[i] = (int32_t)i;
+		if (t % 3)
+			rng_shuffle(&r, place, n_col);
+		for (int64_t i = 0; i < n_col; i++)
+			back[place[i]] = (int32_t)i;
+		csr_reserve(&any, n_row, 2 * m.ptr[n_row] + n_row);
+		for (int64_t i = 0; i < n_row; i++) {
+			int64_t at = any.ptr[i], from = at;
+
+			for (int64_t k = m.ptr[i]; k < m.ptr[i + 1]; k++) {
+				double two = t % 4 == 0 && m.val[k] > 1 ? 1 : 0;
+
+				any.col[at] = back[m.col[k]];
+				any.val[at++] = m.val[k] - two;
+				if (two || t % 5 == 0) {
+					any.col[at] = back[m.col[k]];
+					any.val[at++] = two;
+				}
+			}
+			if (t % 2 && n_col > m.ptr[i + 1] - m.ptr[i]) {         /* a zero where nothing is */
+				int32_t c = 0;
+
+				for (int64_t k = m.ptr[i]; k < m.ptr[i + 1] && m.col[k] == c; k++)
+					c++;
+				any.col[at] = back[c];
+				any.val[at++] = 0;
+			}
+			any.ptr[i + 1] = at;
+			for (int64_t k = at - 1; k > from; k--) {
+				int64_t o = from + rng_below(&r, (uint32_t)(k - from + 1));
+				int32_t c = any.col[k];
+				double v = any.val[k];
+
+				any.col[k] = any.col[o];
+				any.val[k] = any.val[o];
+				any.col[o] = c;
+				any.val[o] = v;
+			}
+		}
+		setenv("OVX_CPU", "portable", 1);
+		p = encode(&m);
+		setenv("OVX_CPU", code, 1);
+		q.b = mem_new(uint8_t, (long long)pack_bound(n_row, any.ptr[n_row], n_col));
+		q.n = pack_encode_any(&any, t % 3 || t % 2 ? place : NULL, q.b, &n_item, NULL, &scratch);
+		other += p.n != q.n || memcmp(p.b, q.b, (size_t)p.n) || n_item != m.ptr[n_row];
+		csr_clear(&m);
+		csr_clear(&any);
+		str_clear(&scratch);
+		mem_free(p.b);
+		mem_free(q.b);
+		mem_free(place);
+		mem_free(back);
+	}
+	ok(other == 0, "%d blocks in any order: the same bytes as sorted (%d others)", n, other);
+}
+
+/* What is no count is refused wherever it stands. */
+static void
+test_refused(void)
+{
+	static const double no[] = { 0, -1, 0.5, 1.5, 4294967296.0, 4294967295.5, 1e300, -4294967295.0, NAN, INFINITY, -INFINITY };
+	struct csr m = make(2, 70, 1, 12);
+	int taken = 0;
+
+	for (int64_t k = 0; k < 140; k++)
+		for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
+			double old = m.val[k];
+			struct packed p;
+
+			m.val[k] = no[i];
+			p = encode(&m);
+			taken += p.n != -1;
+			mem_free(p.b);
+			m.val[k] = old;
+		}
+	ok(taken == 0, "values that are no counts are refused");
+	csr_clear(&m);
 }
 
 static void
@@ -216,6 +341,9 @@ all(const char *code)
 	round_trip(7, 1, 1, "one column");
 	round_trip(1, 64, 1, "one row");
 	round_trip(3, 100000, 2, "few in many columns");
+	test_same(code);
+	test_any(code);
+	test_refused();
 	test_size();
 	test_truncated(20, 300, 0);
 	test_truncated(9, 40, 1);

@@ -139,6 +139,13 @@ check(const struct data *d, const struct pca *f, const float *scores, const char
 	mem_free(vec);
 }
 
+static int
+take(void *ctx, int64_t row0, int64_t n, const float *scores, struct err *e)
+{
+	memcpy((float *)ctx + row0 * K, scores, (size_t)(n * K) * sizeof *scores);
+	return e->code;
+}
+
 static void
 run(int64_t n, int64_t n_col, double rate, const char *what)
 {
@@ -156,7 +163,7 @@ run(int64_t n, int64_t n_col, double rate, const char *what)
 	rows_memory(&r2, &d.m, p);
 	pca_fit(&r1, &o, &a, NULL, &e);
 	pca_fit(&r2, &o, &b, p, &e);
-	pca_project(&r1, &o, &a, s, &e);
+	pca_project(&r1, &o, &a, take, s, &e);
 	ok(!e.code, "%s: done", what);
 	check(&d, &a, s, what);
 	ok(!memcmp(a.loading, b.loading, (size_t)(d.g * K) * sizeof(double)) &&
@@ -166,12 +173,12 @@ run(int64_t n, int64_t n_col, double rate, const char *what)
 		double ss = 0;
 
 		o.whiten = 1;
-		pca_project(&r2, &o, &a, s, &e);
+		pca_project(&r2, &o, &a, take, s, &e);
 		for (int64_t i = 0; i < n; i++)
 			ss += (double)s[i * K + 2] * s[i * K + 2];
 		near(ss / (double)(n - 1), 1, 1e-5, "whitened scores have variance 1");
 		o.g--;
-		ok(pca_project(&r1, &o, &a, s, &e) == ERR_USAGE, "other genes are refused");
+		ok(pca_project(&r1, &o, &a, take, s, &e) == ERR_USAGE, "other genes are refused");
 	}
 	pca_clear(&a);
 	rows_memory_clear(&r1);
