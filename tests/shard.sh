@@ -83,6 +83,11 @@ fit 2 "--shard 1/5 norm.ovx" "--shard 2/5 norm.ovx" "--shard 3/5 norm.ovx" "--sh
 is "more shards than superblocks" "$(cksum < whole)" "$(ovx-scale -q -n --project fit norm.ovx | cksum)"
 is "a shard of a pipe" "$(ovx-scale -q --partial --shard 2/3 norm.ovx | cksum)" "$(cat norm.ovx | ovx-scale -q --partial --shard 2/3 | cksum)"
 
+ovx-qc -q -n $qc raw.ovx -o d1.ovx; ovx-normalize -q -n raw.ovx d1.ovx -o d2.ovx
+for i in 1 2; do ovx-scale -q --partial --shard $i/2 raw.ovx d1.ovx d2.ovx -o part$i; done
+ovx-scale -q --merge part1 part2 -o fit
+is "base and deltas, cells cut: the same" "$(ovx-scale -q -n raw.ovx d1.ovx d2.ovx | cksum)" "$(ovx-scale -q -n --project fit raw.ovx d1.ovx d2.ovx | cksum)"
+
 # --- files of their own -----------------------------------------------------------------
 ovx-dump -p obs norm.ovx | sed 1d > names
 cut() { ovx-cut -q --cells <(sed -n "$1p" names) norm.ovx -o "$2"; }

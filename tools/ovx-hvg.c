@@ -221,7 +221,7 @@ sums(struct shard *s, int round, struct err *e)
 		shard_rows(s, &r);
 		hvg_sums(&r, &w->o, round, &st, s->cell, &s->tree, e);
 	}
-	shard_rows_clear(&r);
+	set_rows_clear(&r);
 	genestat_clear(&st);
 	mem_free(order);
 	return e->code;

@@ -152,7 +152,7 @@ pass(struct shard *s, struct work *w, rows_fn *fn, int flags, double *to, struct
 	mem_free(w->rare);
 	mem_free(w->out);
 	mem_free(w->order);
-	shard_rows_clear(&r);
+	set_rows_clear(&r);
 	return e->code;
 }
 

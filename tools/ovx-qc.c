@@ -319,7 +319,7 @@ pass(struct work *w, struct sumtree *t, struct err *e)
 		mem_free(w->some);
 		w->measured = 1;
 	}
-	shard_rows_clear(&r);
+	set_rows_clear(&r);
 	mem_free(order);
 	return e->code;
 }

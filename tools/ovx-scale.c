@@ -94,7 +94,7 @@ sums(struct shard *s, int round, struct err *e)
 		go.order = order;
 		genestat_sums(&r, &go, NULL, &s->tree, e);
 	}
-	shard_rows_clear(&r);
+	set_rows_clear(&r);
 	mem_free(order);
 	return e->code;
 }

@@ -321,7 +321,8 @@ int
 hvg_check(const struct hvg_opt *o, int64_t n_row, int64_t n_col, struct err *e)
 {
 	if (n_row < 2 || n_col < 1)
-		err_set(e, ERR_DATA, "highly variable genes: %lld cells and %lld genes are too few", (long long)n_row, (long long)n_col);
+		err_set(e, ERR_DATA, "highly variable genes: %lld cells and %lld genes are too few", (long long)n_row,
+		    (long long)n_col);
 	if (o->n_top <= 0 && by_counts(o))
 		err_set(e, ERR_USAGE, "highly variable genes: this flavor wants a number of genes");
 	if (!by_counts(o) && o->layer && !o->layer->log1p)

@@ -82,8 +82,8 @@ clip_block(void *ctx, const struct csr *m, int slot, struct err *e)
 		int b = hvg_batch(j->o, m->row0 + i);
 
 		if (b >= 0)
-			clip_row(batchsum_at(&j->sums, slot, b), j->limit + b * j->n_col, j->least[b], m->col + m->ptr[i], m->val + m->ptr[i],
-			    m->ptr[i + 1] - m->ptr[i]);
+			clip_row(batchsum_at(&j->sums, slot, b), j->limit + b * j->n_col, j->least[b], m->col + m->ptr[i],
+			    m->val + m->ptr[i], m->ptr[i + 1] - m->ptr[i]);
 	}
 	return 0;
 }

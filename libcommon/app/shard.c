@@ -28,7 +28,8 @@ shard_check(const struct shard_opt *o, const struct opt *opts)
 	return NULL;
 }
 
-/* Of parts the size is known alone: a matrix of one and what it is added to, and then the fit. */
+/* Of parts the size is known alone: a matrix of one and what it is added to, and then the fit.  A part takes the nodes, once more as
+ * a matrix, and once in the spool. */
 int
 shard_plan(struct app *a, const struct shard_opt *o, int64_t n, struct plan *p)
 {
@@ -41,9 +42,9 @@ shard_plan(struct app *a, const struct shard_opt *o, int64_t n, struct plan *p)
 		p->output = p->memory / 4;
 		return 1;
 	}
-	while (o->partial && o->shard && runs >> nodes / 2)
+	while (runs >> nodes / 2)
 		nodes += 2;
-	if (o->partial)         /* the nodes, once more as a matrix, and once in the spool */
+	if (o->partial)
 		p->memory += 24 * n * ((o->shard ? nodes : runs) + 1);
 	if (o->project)
 		p->memory += 24 * n;
@@ -114,69 +115,11 @@ shard_groups(struct shard *s, const char *col, struct err *e)
 	return e->code;
 }
 
-/* --- passes over some of the rows ---------------------------------------------- */
-
-struct range {
-	struct rows rows;
-	int64_t lo, hi;
-	rows_fn *fn, *sum;
-	void *ctx;
-};
-
-static int
-range_fn(void *ctx, const struct csr *m, int slot, struct err *e)
-{
-	struct range *g = ctx;
-
-	return m->row0 >= g->lo && m->row0 < g->hi ? g->fn(g->ctx, m, slot, e) : 0;
-}
-
-static int
-range_sum(void *ctx, const struct csr *m, int slot, struct err *e)
-{
-	struct range *g = ctx;
-
-	return m->row0 >= g->lo && m->row0 < g->hi && g->sum ? g->sum(g->ctx, m, slot, e) : 0;
-}
-
-static int
-range_pass(struct rows *r, rows_fn *fn, rows_fn *sum, void *ctx, struct err *e)
-{
-	struct range *g = r->self;
-
-	g->fn = fn;
-	g->sum = sum;
-	g->ctx = ctx;
-	return rows_pass(&g->rows, range_fn, range_sum, g, e);
-}
-
 void
 shard_rows(const struct shard *s, struct rows *r)
 {
-	struct range *g;
-
-	if (!r->self || (s->lo == 0 && s->hi == s->n_obs))
-		return;
-	g = mem_new(struct range, 1);
-	g->rows = *r;
-	g->lo = s->lo;
-	g->hi = s->hi;
-	r->self = g;
-	r->pass = range_pass;
-}
-
-void
-shard_rows_clear(struct rows *r)
-{
-	struct range *g = r->self;
-
-	if (r->pass == range_pass) {
-		set_rows_clear(&g->rows);
-		mem_free(g);
-		memset(r, 0, sizeof *r);
-	} else {
-		set_rows_clear(r);
-	}
+	if (r->self)
+		set_rows_range(r, s->lo, s->hi);
 }
 
 /* Doubles in the tree of the open round. */
@@ -290,7 +233,8 @@ run_partial(const struct shard_tool *t, struct shard *s, const struct shard_opt 
 		return e->code;
 	r = shard_next(t, s, e);
 	if (r < 0)
-		return e->code ? e->code : err_set(e, ERR_USAGE, "%s is a finished fit: there is nothing to sum up; leave out --partial", o->project);
+		return e->code ? e->code : err_set(e, ERR_USAGE, "%s is a finished fit: there is nothing to sum up; leave out --partial",
+		    o->project);
 	if (r == 0)
 		count_cells(s);
 	if (make_sums(t, s, r, e) == 0)
@@ -312,9 +256,10 @@ run_project(const struct shard_tool *t, struct shard *s, const struct shard_opt 
 int
 shard_run(struct app *a, const struct shard_tool *t, struct shard_opt *o, const struct opt *opts, void *ctx, struct err *e)
 {
-	struct shard s = { .a = a, .ctx = ctx, .n_group = 1, .n_obs = a->set.axis[AXIS_OBS].n, .n_var = a->set.axis[AXIS_VAR].n };
+	struct shard s = { .a = a, .ctx = ctx, .n_group = 1 };
 
-	s.hi = s.n_obs;
+	s.n_obs = s.hi = a->set.axis[AXIS_OBS].n;
+	s.n_var = a->set.axis[AXIS_VAR].n;
 	s.mode = o->merge ? SHARD_MERGE : o->partial ? SHARD_PARTIAL : o->project ? SHARD_PROJECT : SHARD_WHOLE;
 	if (o->project)
 		shard_read_fit(&s, o->project, opts, e);

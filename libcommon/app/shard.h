@@ -98,9 +98,7 @@ int shard_groups(struct shard *s, const char *col, struct err *e);
 void shard_common(struct shard *s, const double *x, int64_t n);
 /* A copy of x [n] as total[r]. */
 void shard_total(struct shard *s, int r, const double *x, int64_t n);
-/* Limits passes over r to the rows lo .. hi - 1, in place; r keeps its numbering. */
+/* Limits passes over r, which is from set_rows or set_rows_stored, to the rows lo .. hi - 1, which keep their numbers. */
 void shard_rows(const struct shard *s, struct rows *r);
-/* Frees r, limited or not. */
-void shard_rows_clear(struct rows *r);
 
 #endif

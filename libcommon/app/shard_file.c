@@ -404,7 +404,8 @@ damaged(const struct state *p, struct err *e)
 static int
 join_sums(struct shard *s, struct state *p, const int *to, int last, struct err *e)
 {
-	int64_t n, d, start = sumtree_runs(&s->tree), w = s->want.n, n_group = (int64_t)json_array_size(json_object_get(p->j, "groups"));
+	int64_t n, d, start = sumtree_runs(&s->tree), w = s->want.n;
+	int64_t n_group = (int64_t)json_array_size(json_object_get(p->j, "groups"));
 	double *x, *sum = mem_new(double, s->tree.n);
 	int cut = 0;
 
@@ -474,7 +475,8 @@ join_parts(const struct shard_tool *t, struct shard *s, struct state *p, int n, 
 	for (int i = 0; i < s->n_group; i++)
 		s->n_cell += s->n[i];
 	if (!e->code && total != s->n_cell)
-		err_set(e, ERR_DATA, "the parts hold %lld cells, the fit that they were made with %lld", (long long)total, (long long)s->n_cell);
+		err_set(e, ERR_DATA, "the parts hold %lld cells, the fit that they were made with %lld", (long long)total,
+		    (long long)s->n_cell);
 	if (!e->code && (t->open(s, e) || !t->round(s, r, &s->want)))
 		err_set(e, ERR_DATA, "damaged: %s: there is no such round", p[0].name);
 	sumtree_init(&s->tree, shard_doubles(s));

@@ -135,6 +135,9 @@ int set_rows_stored(struct set *s, const char *path, struct rows *r, int32_t **o
 #define SET_COLUMNS 2
 #define SET_WHOLE 4
 void set_rows_flags(struct rows *r, int flags);
+/* Limits passes to the rows lo .. hi - 1, which keep their numbers: multiples of ROWS_BLOCK, or the end.  Of a
+ * file the others are not read. */
+void set_rows_range(struct rows *r, int64_t lo, int64_t hi);
 /* For each row of the current axis the number, the sum and the largest of its counts (values that are not 0), over the
  * genes of the current axis; [rows of the path] each, NULL = not wanted.  ERR_DATA at a value that is
  * no count.  Packed blocks are read and their checksums compared, but nothing of them is decoded, a tenth of a pass, unless

@@ -32,6 +32,7 @@ struct source {
 	struct csr *piece;      /* [n_slot + 1]: a block that a wave ends in stays open */
 	struct codec_reader *reader;    /* [n_thread] */
 	int n_thread;
+	int64_t lo, hi;         /* rows to give out, all but for set_rows_range */
 	/* state of a pass */
 	int64_t next;           /* stored block that comes next */
 	int64_t given;          /* rows given out */
@@ -105,7 +106,7 @@ take_rows(struct source *s, struct codec_reader *c, int i, int64_t k, int64_t en
 	int64_t behind = b->row0 + b->n_row;
 	int whole = s->flags & SET_WHOLE;
 	/* who takes the block's first row checks it */
-	int first = k == 0 || row_of(s, k - 1) < b->row0;
+	int first = k == s->lo || row_of(s, k - 1) < b->row0;
 
 	if (codec_open(c, &s->sect->head, b, s->stored[i].s, first, e))
 		return k;
@@ -253,6 +254,24 @@ sum_blocks(struct source *s, int64_t n, rows_fn *sum, struct err *e)
 	return e->code;
 }
 
+/* Whether blocks can be read in any order: not while they come through a pipe. */
+static int
+is_there(const struct source *s)
+{
+	return s->sect->complete || s->sect->in->size >= 0;
+}
+
+/* Goes to the block of the first row that is wanted. */
+static void
+skip_blocks(struct source *s)
+{
+	const struct block *b = s->sect->block;
+
+	while (is_there(s) && s->lo < s->hi && s->next < s->sect->n_block &&
+	    (b[s->next].prelude || b[s->next].row0 + b[s->next].n_row <= row_of(s, s->lo)))
+		s->next++;
+}
+
 static int
 source_pass(struct rows *r, rows_fn *fn, rows_fn *sum, void *ctx, struct err *e)
 {
@@ -260,13 +279,16 @@ source_pass(struct rows *r, rows_fn *fn, rows_fn *sum, void *ctx, struct err *e)
 
 	s->fn = fn;
 	s->ctx = ctx;
-	s->next = s->given = 0;
+	s->next = 0;
+	s->given = s->lo;
 	if (s->sect->in->size >= 0)
 		in_heads(s->sect, e);
-	while ((s->n_block = read_wave(s, e)) > 0 && !e->code) {
+	skip_blocks(s);
+	while ((s->lo < s->hi || !is_there(s)) && (s->n_block = read_wave(s, e)) > 0 && !e->code) {
 		const struct block *last = &s->block[s->n_block - 1];
 
 		s->known = rows_before(s, last->row0 + last->n_row);
+		s->known = s->known < s->hi ? s->known : s->hi;
 		while (s->given < s->known && !e->code) {
 			int64_t n = (s->known + ROWS_BLOCK - 1) / ROWS_BLOCK - s->given / ROWS_BLOCK;
 
@@ -276,8 +298,20 @@ source_pass(struct rows *r, rows_fn *fn, rows_fn *sum, void *ctx, struct err *e)
 		}
 		if (s->set->tick)
 			s->set->tick(last->row0 + last->n_row, s->sect->head.n_row);
+		if (s->given >= s->hi && is_there(s))
+			break;
 	}
 	return e->code;
+}
+
+void
+set_rows_range(struct rows *r, int64_t lo, int64_t hi)
+{
+	struct source *s = r->self;
+
+	BUG_IF(lo < 0 || lo > hi || hi > s->n_keep || lo % ROWS_BLOCK || (hi % ROWS_BLOCK && hi != s->n_keep));
+	s->lo = lo;
+	s->hi = hi;
 }
 
 static int
@@ -298,7 +332,7 @@ start(struct set *s, const char *path, struct rows *r, struct source **out, int3
 	t->set = s;
 	t->sect = (*it)->s;
 	t->keep = set_selection(s, *it, 0);
-	t->n_keep = set_rows_of(s, *it);
+	t->n_keep = t->hi = set_rows_of(s, *it);
 	t->n_slot = 2 * n + (n > 1);
 	if (t->n_slot > SLOT_MOST)
 		t->n_slot = SLOT_MOST;

@@ -308,39 +308,68 @@ add_frequencies(const int32_t *col, int64_t n, int64_t *freq)
 		freq[col[j]]++;
 }
 
-/* Sorts n entries of a row by their places; zeros are left out, a place that is given twice adds up, as in a COO
- * matrix.  Their number; the values are in k->val. */
+/* The flags of a row become its columns, rising, and k->val their values; their number. */
+static int64_t
+collect(struct work *k, int32_t *to)
+{
+	int64_t n_word = (k->m->n_col + 63) / 64, n;
+
+	k->code->squeeze(k->flag, n_word, (uint8_t *)k->word);
+	n = k->code->places(k->word, n_word, to);
+	k->code->gather(k->value, to, n, k->val);
+	return n;
+}
+
+/* Sorts n entries of a row by their places, no two of which are the same; if some are, the number is another. */
 static int64_t
 sort_row(struct work *k, const int32_t *place, const int32_t *col, const double *val, int64_t n, int32_t *to)
 {
-	int64_t n_word = (k->m->n_col + 63) / 64, some = 0, got;
 	uint8_t *flag = k->flag;
 	double *value = k->value;
 
+	for (int64_t j = 0; j < n && place; j++) {
+		flag[place[col[j]]] = 1;
+		value[place[col[j]]] = val[j];
+	}
+	for (int64_t j = 0; j < n && !place; j++) {
+		flag[col[j]] = 1;
+		value[col[j]] = val[j];
+	}
+	return collect(k, to);
+}
+
+/* The same for any entries: zeros are left out, and a place that is given twice adds up, as in a COO matrix. */
+static int64_t
+sort_any(struct work *k, const int32_t *place, const int32_t *col, const double *val, int64_t n, int32_t *to)
+{
+	for (int64_t j = 0; j < n; j++)
+		k->value[place ? place[col[j]] : col[j]] = 0;
 	for (int64_t j = 0; j < n; j++) {
 		int32_t c = place ? place[col[j]] : col[j];
-		int is = val[j] != 0;
 
-		flag[c] = (uint8_t)is;
-		value[c] = val[j];
-		some += is;
+		k->flag[c] |= val[j] != 0;
+		k->value[c] += val[j];
 	}
-	k->code->squeeze(flag, n_word, (uint8_t *)k->word);
-	got = k->code->places(k->word, n_word, to);
-	if (got != some) {
-		for (int64_t j = 0; j < n; j++)
-			value[place ? place[col[j]] : col[j]] = 0;
-		for (int64_t j = 0; j < n; j++) {
-			int32_t c = place ? place[col[j]] : col[j];
+	return collect(k, to);
+}
 
-			flag[c] |= val[j] != 0;
-			value[c] += val[j];
-		}
-		k->code->squeeze(flag, n_word, (uint8_t *)k->word);
-		got = k->code->places(k->word, n_word, to);
+/* Row i with its columns sorted to col; NULL when its values are no counts. */
+static uint8_t *
+put_row(struct work *k, const int32_t *place, int64_t i, int32_t *col, uint8_t *p)
+{
+	int64_t at = k->m->ptr[i], n = k->m->ptr[i + 1] - at;
+	uint8_t *end = NULL;
+
+	k->n[i] = sort_row(k, place, k->m->col + at, k->m->val + at, n, col);
+	if (k->n[i] == n)
+		end = put_values(k, k->val, n, p);
+	if (!end) {             /* zeros, or a place twice */
+		k->n[i] = sort_any(k, place, k->m->col + at, k->m->val + at, n, col);
+		end = put_values(k, k->val, k->n[i], p);
 	}
-	k->code->gather(value, to, got, k->val);
-	return got;
+	if (end)
+		count_chunks(k, col, k->n[i]);
+	return end;
 }
 
 int64_t
@@ -361,15 +390,10 @@ pack_encode_any(const struct csr *m, const int32_t *place, uint8_t *dst, int64_t
 	take_room(&k, 0, scratch);
 	col = k.sorted;
 	*p++ = PACK_VERSION;
-	for (int64_t i = 0; i < m->n_row; i++) {
-		int64_t at = m->ptr[i];
-
-		k.n[i] = sort_row(&k, place, m->col + at, m->val + at, m->ptr[i + 1] - at, col);
-		p = put_values(&k, k.val, k.n[i], p);
+	for (int64_t i = 0; i < m->n_row; col += k.n[i++]) {
+		p = put_row(&k, place, i, col, p);
 		if (!p)
 			return -1;
-		count_chunks(&k, col, k.n[i]);
-		col += k.n[i];
 	}
 	*n_item = col - k.sorted;
 	if (freq)

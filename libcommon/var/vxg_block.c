@@ -281,7 +281,7 @@ vxg_block_columns(struct vxg_block *b, const struct vxg_shape *sh, struct err *e
 			return damaged(e, sh->cols->c[c].name);
 		b->has_text |= b->col[c].has_text;
 		if (b->tier)
-			vxg_quick_set(b, c);
+			vxg_quick_set(b, c, n);
 		if (b->bytes) {
 			int64_t bytes = (int64_t)(in.at + in.used) - before + (int64_t)(rows.used - bits) * b->n / 8;
 

@@ -70,7 +70,7 @@ struct freq_cursor {
 	struct ready *ready;            /* [n_col] */
 	int64_t asked_id[VXG_TIERS];    /* the block asked last, and how often in a row */
 	int asked[VXG_TIERS];
-	struct slot *slot[VXG_TIERS];   /* a power of two of each */
+	struct slot *slot[VXG_TIERS];   /* n_slot of each */
 	int n_slot[VXG_TIERS];
 	/* The stretch of positions that the block asked last answers alone: lo < pos < hi. */
 	struct {

@@ -17,14 +17,12 @@ static int
 slots(const struct vxg *x, int tier)
 {
 	int64_t each = (int64_t)x->d.cols.n * VXG_COL_BYTES + 512, room = x->cursor_room ? x->cursor_room : CURSOR_BYTES;
-	int64_t n = tier ? room / each : room / 8 / each, k = 4;
+	int64_t n = tier ? room / each : room / 8 / each;
 
 	n = n > SLOTS_MOST ? SLOTS_MOST : n;
 	n = !tier && n > 64 ? 64 : n;
 	n = !x->map && n > 32 ? 32 : n;
-	while (2 * k <= n)
-		k *= 2;
-	return (int)k;
+	return n < 4 ? 4 : (int)n;
 }
 
 void
@@ -140,7 +138,7 @@ block(struct freq_cursor *k, int contig, int tier, int64_t i, int64_t *id, struc
 	size_t n = 0;
 
 	*id = x->block0[contig * VXG_TIERS + tier] + i;
-	s = &k->slot[tier][*id & (k->n_slot[tier] - 1)];
+	s = &k->slot[tier][*id % k->n_slot[tier]];
 	if (s->id == *id)
 		return s;
 	s->id = -1;

@@ -164,7 +164,7 @@ struct vxg_more {
 };
 
 /* A column of a common block, whose rows stand together: what is needed to read an element, in few cache lines for all columns. */
-enum vxg_how { VXG_QUICK_INT, VXG_QUICK_STRING, VXG_QUICK_TABLE, VXG_QUICK_QUOTIENT, VXG_QUICK_MISSING, VXG_NOT_QUICK };
+enum vxg_how { VXG_QUICK_INT, VXG_QUICK_STRING, VXG_QUICK_FLOAT, VXG_QUICK_TABLE, VXG_QUICK_QUOTIENT, VXG_QUICK_MISSING, VXG_NOT_QUICK };
 struct vxg_quick {
 	fval base;                      /* a quotient: what 0 / AN is */
 	uint32_t bit, ratio;            /* ratio: 0 = it is not predicted */
@@ -184,7 +184,7 @@ struct vxg_block {
 	struct vxints long_end;
 	struct vxg_col *col;            /* [n_col], and as many of more and quick: vxg_block_room */
 	struct vxg_more *more;
-	struct vxg_quick *quick;        /* [n_col], common blocks only */
+	struct vxg_quick *quick;        /* [n_col], then [n_col] digits of floats; common blocks only */
 	const uint8_t *rows;            /* theirs */
 	uint32_t row_width;
 	/* AC and AN of the row asked last, which others are derived from */
@@ -200,7 +200,7 @@ int vxg_block_sum_rest(const uint8_t *p, size_t n);
 void vxg_block_seal(uint8_t *p, size_t n);
 /* Room for the columns of a block, unless it is there; to be freed by mem_free(b->col). */
 void vxg_block_room(struct vxg_block *b, int n_col);
-#define VXG_COL_BYTES ((int64_t)(sizeof(struct vxg_col) + sizeof(struct vxg_more) + sizeof(struct vxg_quick)))
+#define VXG_COL_BYTES ((int64_t)(sizeof(struct vxg_col) + sizeof(struct vxg_more) + 2 * sizeof(struct vxg_quick)))
 /* Takes apart `length` bytes whose checksum is right: alleles, and, by vxg_block_columns, all else.  0, or ERR_DATA. */
 int vxg_block_read(struct vxg_block *b, const uint8_t *p, size_t length, struct err *e);
 int vxg_block_columns(struct vxg_block *b, const struct vxg_shape *sh, struct err *e);
@@ -216,7 +216,7 @@ int vxg_block_text(const struct vxg_block *b, uint32_t row, struct str *out, uin
 fval vxg_block_value(struct vxg_block *b, const struct vxg_shape *sh, int col, uint32_t row);
 
 /* How a value of column i is found quickly, once the column was read. */
-void vxg_quick_set(struct vxg_block *b, int i);
+void vxg_quick_set(struct vxg_block *b, int i, int n_col);
 /* n values of a row of a common block. */
 void vxg_block_row(struct vxg_block *b, const struct vxg_shape *sh, const int *col, int n, uint32_t row, fval *out);
 

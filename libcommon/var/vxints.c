@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #define SORT_FEW 24
+#define ROW_EXC 200                     /* bits that an exception among shared rows is worth: it lies elsewhere, and takes a search */
 #define WINDOWS 4                       /* that are tried together */
 
 /* --- numbers: how they are best put --------------------------------------------- */
@@ -95,9 +96,9 @@ windows(const int64_t *s, int m, int w, int shift, struct window to[WINDOWS])
 	to[3] = d;
 }
 
-/* The best window over sorted numbers. */
+/* The best window over sorted numbers; each: what an exception costs beside its bits. */
 static struct way
-best_window(const int64_t *s, int m)
+best_window(const int64_t *s, int m, int each)
 {
 	struct way best = { .base = m ? s[0] : 0, .lo = m ? s[0] : 0, .hi = m ? s[m - 1] : 0 };
 	uint64_t all = 0;
@@ -118,7 +119,7 @@ best_window(const int64_t *s, int m)
 
 		if (k == 0)
 			windows(s, m, w, best.shift, y);
-		cost = m * w + y[k].out * best.w_exc + (y[k].out ? 24 + (m - 1) / VXBITS_SAMPLE * 10 : 0);
+		cost = m * w + y[k].out * (best.w_exc + each) + (y[k].out ? 24 + (m - 1) / VXBITS_SAMPLE * 10 : 0);
 		if (best.n_exc && cost > best.cost + best.cost / 8)
 			break;          /* narrower ones only get worse */
 		if (y[k].out && cost < best.cost) {
@@ -214,7 +215,7 @@ mode_of(const int64_t *s, int m, int64_t *mode)
 
 /* Sorted, and the window over it. */
 static struct way
-plan(const int64_t *v, int m, int64_t *sorted)
+plan(const int64_t *v, int m, int each, int64_t *sorted)
 {
 	int64_t lo = INT64_MAX, hi = INT64_MIN;
 
@@ -225,7 +226,7 @@ plan(const int64_t *v, int m, int64_t *sorted)
 	memcpy(sorted, v, (size_t)m * sizeof *v);
 	if (m)
 		sort_numbers(sorted, m, lo, hi);
-	return best_window(sorted, m);
+	return best_window(sorted, m, each);
 }
 
 /* a / b, which is below 2^33, for 0 <= a < 2^63 and b > 0: the double is wrong by one at most, and so several times as fast as the division of
@@ -422,7 +423,7 @@ put_values(struct vxbits_out *o, const struct values *q, const uint8_t *ones, st
 	n_mode = majority(q->v, q->n, &mode);
 	y.cost = INT_MAX;
 	if (!n_mode) {
-		y = plan(q->v, q->n, sorted);
+		y = plan(q->v, q->n, 0, sorted);
 		n_mode = mode_of(sorted, q->n, &mode);
 		try_subs(&y, q->v, q->n);
 	}
@@ -442,7 +443,7 @@ put_values(struct vxbits_out *o, const struct values *q, const uint8_t *ones, st
 			}
 		}
 		m = without_mode(q->v, q->n, mode, over ? ones : NULL, rest);
-		z = plan(rest, m, sorted);
+		z = plan(rest, m, 0, sorted);
 		try_subs(&z, rest, m);
 		cost = z.cost + 8 * vxflags_cost(n_mode, q->n) + 8;
 		if (cost < y.cost) {
@@ -539,12 +540,12 @@ put_shared(struct vxbits_out *o, const struct vxints_from *f, struct vxints_chos
 
 	if (put_const(o, &q, chosen))
 		return;
-	y = plan(q.v, q.n, sorted);
+	y = plan(q.v, q.n, ROW_EXC, sorted);
 	if (f->parent) {
 		take_rest(f, &rest, left);
 		if (put_const(o, &rest, chosen))
 			return;
-		z = plan(left, q.n, sorted);
+		z = plan(left, q.n, ROW_EXC, sorted);
 		if (z.cost < y.cost) {
 			y = z;
 			q = rest;

@@ -42,8 +42,6 @@ look(void *ctx, const struct csr *m, int slot, struct err *e)
 	s->bad |= s->whole && m->n_row != ROWS_BLOCK && m->row0 + m->n_row != s->n_row;
 	s->next[slot] += m->n_row;
 	for (int64_t i = 0; i < m->n_row && !s->bad; i++) {
-		int64_t n = 0;
-
 		memset(row, 0, (size_t)s->n_col * sizeof *row);
 		for (int64_t k = m->ptr[i]; k < m->ptr[i + 1]; k++) {
 			s->bad |= m->col[k] < 0 || m->col[k] >= s->n_col || row[m->col[k]] != 0;
@@ -56,7 +54,6 @@ look(void *ctx, const struct csr *m, int slot, struct err *e)
 			double v = value_of(s, m->row0 + i, j);
 
 			s->bad |= s->columns ? row[j] != (v != 0) : row[j] != v;
-			n += v != 0;
 		}
 		s->bad |= s->done[m->row0 + i]++;
 	}

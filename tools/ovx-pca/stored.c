@@ -2,7 +2,6 @@
 #include "stored.h"
 
 #include <string.h>
-#include "app/shard.h"
 #include "base/mem.h"
 
 static double *
@@ -40,7 +39,7 @@ stored_close(struct stored *s)
 	mem_free(s->order);
 	mem_free(s->place);
 	if (s->r.self)
-		shard_rows_clear(&s->r);
+		set_rows_clear(&s->r);
 }
 
 /* Scores on their way: blocks of rows become blocks of the section. */
