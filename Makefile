@@ -136,7 +136,8 @@ check:
 	@scripts/check $(O) $(CHECK)
 
 bench: all helper
-	@python=$$(scripts/oracles build/oracles) || python=python3; $$python scripts/bench $(O)/bin $(BENCH)
+	@python=$$(scripts/oracles build/oracles) || python=python3; $$python scripts/bench-counts $(O)/bin; \
+	  $$python scripts/bench $(O)/bin $(BENCH)
 	@python3 scripts/bench-vx $(O)/bin
 
 asan ubsan tsan clang debug:

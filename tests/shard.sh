@@ -46,11 +46,11 @@ fit() {
 		grep -q 'one more round' said || return 0
 	done
 }
-whole() { # whole WHAT INPUT TOOL OPTIONS: three shards on one and four threads against one run
+whole() { # whole WHAT INPUT TOOL OPTIONS: three shards, on one or on four threads, against one run
 	local what=$1 in=$2 t
 	shift 2
 	ovx-$1 -q -n "${@:2}" "$in" -o whole 2> err
-	for t in 1 4; do
+	for t in $((n % 2 ? 1 : 4)); do
 		fit $t "--shard 1/3 $in" "--shard 2/3 $in" "--shard 3/3 $in" -- "$@" 2> err
 		ovx-$1 -q -n -@ $t --project fit "$in" -o mine 2> err
 		is "$what, $t threads" "$(cksum < whole)" "$(cksum < mine)"
