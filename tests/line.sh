@@ -1,16 +1,7 @@
 #!/bin/bash
 # line.sh BINDIR - the whole line gives the same bytes however it is run: in a
 # pipe, by files, by deltas, with one thread, with little memory
-bin=$(realpath "$1")
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/line.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-PATH=$bin:$PATH
-n=0 failed=0
-is() {
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then echo "ok $n - $1"; else failed=$((failed + 1)); echo "not ok $n - $1"; printf "# want '%s', got '%s'\n" "$2" "$3"; fi
-}
-cd "$work" || exit 1
+. "$(dirname "$0")/tap.sh" line "$1"
 ovx-simulate -q --cells 800 --genes 6000 --types 5 -o in.ovx
 ovx-cut -q -e 'sample == "sample1"' in.ovx -o a.ovx
 ovx-cut -q -e 'sample == "sample2"' in.ovx -o b.ovx
@@ -47,5 +38,4 @@ is "clusters are the simulated types" 1 "$(paste <(ovx-dump -p obs/cell_type c.o
 	NR > 1 { n[$2, $4]++; r[$2]++; c[$4]++; t++ }
 	function p(x) { return x * (x - 1) / 2 }
 	END { for (i in n) b += p(n[i]); for (i in r) x += p(r[i]); for (i in c) y += p(c[i]); e = x * y / p(t); print ((b - e) / ((x + y) / 2 - e) > 0.7) }')"
-echo "1..$n"
-[ $failed = 0 ]
+finish

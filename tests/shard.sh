@@ -3,22 +3,7 @@
 #
 # 140,000 cells are three superblocks: shards by --shard must give exactly what one run gives; files of
 # other sizes nearly.
-bin=$(realpath "$1")
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/shard.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-PATH=$bin:$PATH
-n=0 failed=0
-is() {
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then echo "ok $n - $1"; else failed=$((failed + 1)); echo "not ok $n - $1"; printf "# want '%s'\n# got '%s'\n" "$2" "$3"; fi
-}
-has() { # has WHAT STATUS PATTERN COMMAND...: exit status, and a word in the message
-	local what=$1 st=$2 pat=$3
-	shift 3
-	"$@" > out 2> err < /dev/null
-	is "$what" "$st yes" "$? $(grep -q -- "$pat" err && echo yes || cat err)"
-}
-cd "$work" || exit 1
+. "$(dirname "$0")/tap.sh" shard "$1"
 ovx-simulate -q --cells 140000 --genes 300 -o raw.ovx
 qc="--min-umis 30 --min-genes 15 --max-mito 0.9 --min-cells 100"
 ovx-qc -q $qc -b sample raw.ovx -o qc.ovx
@@ -136,5 +121,4 @@ ovx-hvg -q --partial --flavor seurat --n-top 20 --keep five norm.ovx -o p1
 has "a list must be given again" 2 'give it again' ovx-hvg --merge p1 -o fit
 ovx-hvg -q --merge --keep five p1 -o fit
 is "and then it is as in one run" "$(ovx-hvg -q -n --flavor seurat --n-top 20 --keep five norm.ovx | cksum)" "$(ovx-hvg -q -n --project fit --keep five norm.ovx | cksum)"
-echo "1..$n"
-[ $failed = 0 ]
+finish

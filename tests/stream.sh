@@ -1,15 +1,7 @@
 #!/bin/bash
 # stream.sh BINDIR HELPERDIR - the format: the corpus, every prefix, every flipped byte
-bin=$(realpath "$1") helper=$(realpath "$2")
-here=$(realpath "$(dirname "$0")")
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/stream.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-n=0 failed=0
-is() {
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then echo "ok $n - $1"; else failed=$((failed + 1)); echo "not ok $n - $1"; echo "# want '$2', got '$3'"; fi
-}
-cd "$work" || exit 1
+helper=$(realpath "$2") here=$(realpath "$(dirname "$0")")
+. "$here/tap.sh" stream "$1"
 "$bin/ovx-simulate" -q --cells 20 --genes 60 --types 3 -o s.ovx
 "$bin/ovx-normalize" -q s.ovx -o tiny.ovx
 
@@ -55,5 +47,4 @@ sweep "every prefix is exit 3 (ovx-check)" prefix tiny.ovx "$bin/ovx-check"
 [ "$FULL" ] && sweep "every prefix is exit 3 (ovx-normalize)" prefix tiny.ovx "$bin/ovx-normalize" -q
 sweep "every flipped byte is refused by ovx-check" flip 1 tiny.ovx "$bin/ovx-check"
 sweep "flipped bytes are refused by who uses them, or by ovx-check behind, or change nothing" heal "$step" "$bin/ovx-check" tiny.ovx "$bin/ovx-normalize" -q
-echo "1..$n"
-[ $failed = 0 ]
+finish

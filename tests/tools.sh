@@ -1,22 +1,7 @@
 #!/bin/bash
 # tools.sh BINDIR - golden cases, refusals and properties of the tools, on small made-up data
-bin=$(realpath "$1")
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/tools.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-PATH=$bin:$PATH
-n=0 failed=0
-is() {
-	n=$((n + 1))
-	if [ "$2" = "$3" ]; then echo "ok $n - $1"; else failed=$((failed + 1)); echo "not ok $n - $1"; printf "# want '%s'\n# got '%s'\n" "$2" "$3"; fi
-}
-has() { # has WHAT STATUS PATTERN COMMAND...: exit status, and a word in the message
-	local what=$1 st=$2 pat=$3
-	shift 3
-	"$@" > out 2> err < /dev/null
-	is "$what" "$st yes" "$? $(grep -q -- "$pat" err && echo yes || cat err)"
-}
+. "$(dirname "$0")/tap.sh" tools "$1"
 col() { ovx-dump -p "$1" "$2" | sed 1d | cut -f 2 | tr '\n' ' '; }
-cd "$work" || exit 1
 
 # --- a matrix by hand: 6 genes x 5 cells ---------------------------------------
 mkdir mtx
@@ -286,5 +271,4 @@ has "doublet: a threshold that is none" 2 'neither auto nor' ovx-doublet --thres
 has "doublet: a column that names no samples" 1 'no column of samples' ovx-doublet -b depth db.ovx
 has "doublet: genes of its own with --compat" 2 'own cut-offs' ovx-doublet --compat --n-top 100 db.ovx
 has "doublet: a seed beyond the generator's" 2 'at most' ovx-doublet --compat -s 4294967296 db.ovx
-echo "1..$n"
-[ $failed = 0 ]
+finish

@@ -294,16 +294,13 @@ check(void)
 static int
 plan(struct app *a, struct plan *p, struct err *e)
 {
-	int64_t n_obs = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, n_batch = 1;
-	struct pick_groups g = {0};
+	int64_t n_obs = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, n_batch;
 
 	if (o.shard.merge) {
 		shard_plan(a, &o.shard, 0, p);
 		return 0;
 	}
-	if (o.batch && pick_groups(a, o.batch, &g, e) == 0)
-		n_batch = g.name.n;
-	pick_groups_clear(&g);
+	n_batch = pick_n_groups(a, o.batch, e);
 	shard_plan(a, &o.shard, 3 * n_var * n_batch, p);
 	p->memory += app_rows_bytes(a, "X", e) + 30 * n_obs + n_var * 200 + n_var * n_batch * 24 * (2 * a->threads + 6);
 	p->output = 40 * n_var;

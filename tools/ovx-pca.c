@@ -175,9 +175,8 @@ open_work(struct shard *s, struct err *e)
 	po = (struct pca_opt){ .layer = &w->l->l, .gene = w->gene, .g = w->g };
 	if (!e->code)
 		pca_zeros(&po, w->zero);
-	if (!e->code && (o.k >= w->g || o.k >= s->n_obs))
-		err_set(e, ERR_USAGE, "%lld components: must be fewer than the %lld cells and the %lld genes; ask for fewer", (long long)o.k,
-		    (long long)s->n_obs, (long long)w->g);
+	if (!e->code)
+		pca_check(s->n_obs, w->g, (int)o.k, e);
 	keep_common(s, w);
 	return e->code;
 }

@@ -520,16 +520,14 @@ check(void)
 static int
 plan(struct app *a, struct plan *p, struct err *e)
 {
-	int64_t n = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, n_group = 1;
-	struct pick_groups g = {0};
+	int64_t n = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, n_group;
 
 	if (o.shard.merge) {
 		shard_plan(a, &o.shard, 0, p);
 		return 0;
 	}
-	if (o.batch && pick_groups(a, o.batch, &g, e) == 0)
-		n_group = g.name.n > MOST_GROUPS ? 1 : g.name.n;
-	pick_groups_clear(&g);
+	n_group = pick_n_groups(a, o.batch, e);
+	n_group = n_group > MOST_GROUPS ? 1 : n_group;
 	shard_plan(a, &o.shard, 3 * n_var * n_group, p);
 	p->memory += app_rows_bytes(a, "X", e) * (o.flag ? 1 : 2) + n * (120 + 8 * (3 + o.sets.n)) +
 	    n_var * (100 + n_group * (96 + 8 * (2 * a->threads + 2)));

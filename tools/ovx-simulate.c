@@ -13,6 +13,7 @@
 #include "app/app.h"
 #include "base/mem.h"
 #include "base/sha.h"
+#include "num/rank.h"
 #include "stream/codec.h"
 #include "stream/out.h"
 
@@ -265,7 +266,7 @@ matrix(struct work *w, struct app *a, const char *obs, const char *var, struct e
 		for (int64_t g = 0; g < o.genes; g++)
 			freq[g] += w->seen[i][g];
 	w->freq = NULL;
-	sink_rank(freq, o.genes, order);
+	num_rank(freq, o.genes, order);
 	for (int64_t g = 0; g < o.genes; g++)
 		w->place[order[g]] = (int32_t)g;
 	head_init(&w->head, KIND_SPARSE, DT_F32, "X", o.cells, o.genes);

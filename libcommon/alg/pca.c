@@ -75,8 +75,8 @@ decompose(struct pca *f, double *c, struct err *e)
 	return e->code;
 }
 
-static int
-check_size(int64_t n, int64_t g, int k, struct err *e)
+int
+pca_check(int64_t n, int64_t g, int k, struct err *e)
 {
 	if (k < 1 || k >= g || k >= n)
 		err_set(e, ERR_USAGE, "%d components: must be fewer than the %lld cells and the %lld genes; ask for fewer", k,
@@ -90,7 +90,7 @@ pca_solve(const double *sums, int64_t n, int64_t g, int k, const double *zero, s
 	double *c;
 
 	memset(f, 0, sizeof *f);
-	if (e->code || check_size(n, g, k, e))
+	if (e->code || pca_check(n, g, k, e))
 		return e->code;
 	f->n = n;
 	f->g = g;
@@ -114,7 +114,7 @@ pca_fit(struct rows *r, const struct pca_opt *o, struct pca *f, struct par *p, s
 	double *sums, *zero;
 
 	memset(f, 0, sizeof *f);
-	if (e->code || check_size(r->n_row, o->g, o->k, e))
+	if (e->code || pca_check(r->n_row, o->g, o->k, e))
 		return e->code;
 	sumtree_init(&t, pca_sums_size(o->g));
 	pca_sum(r, o, &t, p, e);

@@ -59,6 +59,8 @@ int pca_sum(struct rows *r, const struct pca_opt *o, struct sumtree *t, struct p
 void pca_sums_permute(struct sumtree *t, int64_t g, const int32_t *to);
 /* What follows from the sums over n rows; zero [g] is the layer's value of a zero. */
 int pca_solve(const double *sums, int64_t n, int64_t g, int k, const double *zero, struct pca *f, struct err *e);
+/* ERR_USAGE when n cells with g genes have no k components. */
+int pca_check(int64_t n, int64_t g, int k, struct err *e);
 /* zero [o->g] of the layer. */
 void pca_zeros(const struct pca_opt *o, double *zero);
 int64_t pca_sums_size(int64_t g);

@@ -111,39 +111,6 @@ depth(const struct work *w, int b, int64_t *n_used)
 	return all;
 }
 
-struct held_gene {
-	double cells;
-	int32_t col;
-};
-
-static int
-by_cells(const void *a, const void *b)
-{
-	const struct held_gene *x = a, *y = b;
-
-	if (x->cells != y->cells)
-		return x->cells > y->cells ? -1 : 1;
-	return (x->col > y->col) - (x->col < y->col);
-}
-
-/* The m genes to take, those of the most cells first: the components are made fastest in that order. */
-static int32_t *
-rank_genes(const uint8_t *take, const double *stat, int64_t n_col, int64_t m)
-{
-	struct held_gene *g = mem_new(struct held_gene, m);
-	int32_t *to = mem_new(int32_t, m);
-	int64_t at = 0;
-
-	for (int64_t j = 0; j < n_col; j++)
-		if (take[j])
-			g[at++] = (struct held_gene){ stat[j * N_STAT + S_CELLS], (int32_t)j };
-	qsort(g, (size_t)m, sizeof *g, by_cells);
-	for (int64_t i = 0; i < m; i++)
-		to[i] = g[i].col;
-	mem_free(g);
-	return to;
-}
-
 static int
 choose_genes(struct work *w, int b, struct err *e)
 {
@@ -162,7 +129,7 @@ choose_genes(struct work *w, int b, struct err *e)
 	q->n_gene = m;
 	if (m > MOST_GENES)
 		err_set(e, ERR_DATA, "doublets: %lld genes chosen, more than %d; leave out genes that are noise", (long long)m, MOST_GENES);
-	w->chosen[b] = rank_genes(take, stat, w->n_col, m);
+	w->chosen[b] = scrublet_rank(take, stat, w->n_col, m);
 	for (int64_t j = 0; j < m; j++)
 		nnz += (int64_t)stat[w->chosen[b][j] * N_STAT + S_CELLS];
 	mem_free(take);

@@ -6,6 +6,7 @@
 #include "alg/hvg_impl.h"
 #include "base/mem.h"
 #include "num/logexp.h"
+#include "num/rank.h"
 
 #define FEW_GENES 200           /* fewer with 2 counts: one will do */
 
@@ -200,4 +201,23 @@ scrublet_by_dispersion(int64_t n_col, const uint8_t *gene, const double *stat, d
 			m++;
 		}
 	mem_free(x);
+}
+
+int32_t *
+scrublet_rank(const uint8_t *take, const double *stat, int64_t n_col, int64_t m)
+{
+	int64_t *cells = mem_new(int64_t, m), at = 0;
+	int32_t *gene = mem_new(int32_t, m), *to = mem_new(int32_t, m);
+
+	for (int64_t j = 0; j < n_col; j++)
+		if (take[j]) {
+			cells[at] = (int64_t)stat[j * N_STAT + S_CELLS];
+			gene[at++] = (int32_t)j;
+		}
+	num_rank(cells, m, to);
+	for (int64_t i = 0; i < m; i++)
+		to[i] = gene[to[i]];
+	mem_free(cells);
+	mem_free(gene);
+	return to;
 }

@@ -14,6 +14,9 @@ enum { S_CELLS, S_TWICE, S_SUM, S_SUM2, N_STAT };
 void scrublet_by_vscore(const struct scrublet_opt *o, int64_t n_col, const double *stat, double n, double factor, uint8_t *take);
 void scrublet_by_dispersion(int64_t n_col, const uint8_t *gene, const double *stat, double n, double factor, uint8_t *take);
 
+/* The m genes to take [m, the caller's], those of the most cells first: the components are made fastest in that order. */
+int32_t *scrublet_rank(const uint8_t *take, const double *stat, int64_t n_col, int64_t m);
+
 /* Counts of one sample on its chosen genes, rows as they came. */
 struct scrublet_held {
 	int64_t n, g;           /* rows there will be; genes */

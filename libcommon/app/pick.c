@@ -101,6 +101,18 @@ pick_groups_clear(struct pick_groups *g)
 	memset(g, 0, sizeof *g);
 }
 
+int64_t
+pick_n_groups(struct app *a, const char *col, struct err *e)
+{
+	struct pick_groups g = {0};
+	int64_t n = 1;
+
+	if (col && pick_groups(a, col, &g, e) == 0)
+		n = g.name.n;
+	pick_groups_clear(&g);
+	return n;
+}
+
 int
 pick_embedding_shape(struct app *a, const char *key, struct pick_embedding *p, struct err *e)
 {

@@ -23,6 +23,8 @@ struct pick_groups {
 };
 int pick_groups(struct app *a, const char *col, struct pick_groups *g, struct err *e);
 void pick_groups_clear(struct pick_groups *g);
+/* How many there are; 1 when col is NULL.  For plans. */
+int64_t pick_n_groups(struct app *a, const char *col, struct err *e);
 
 /* The embedding to work on: obsm/KEY, or, when key is NULL, obsm/X_harmony if
  * it is there, else obsm/X_pca.  path gets what was taken; dims: how many of its

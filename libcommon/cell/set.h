@@ -210,10 +210,8 @@ int sink_open(struct sink *k, struct set *s, const char *path, int dtype, int64_
 int sink_add(struct sink *k, const struct csr *m, struct err *e);
 /* With given set to -1 by the caller the section is given up and dropped. */
 int sink_close(struct sink *k, struct err *e);
-/* order [n_col]: columns by falling freq, ties by number. */
 /* m with columns renumbered by place (NULL = as they are), rising, zeros left out. */
 void sink_place(const int32_t *place, const struct csr *m, struct csr *to);
-void sink_rank(const int64_t *freq, int64_t n_col, int32_t *order);
 
 void set_drop(struct set *s, const char *path);
 /* Keeps rows keep[0..n-1] (rising) of an axis: everything bound to it is read

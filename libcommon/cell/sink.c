@@ -4,10 +4,10 @@
  * 65,536 rows, whatever the source, ties by the user's order.  Those rows are
  * encoded in the user's order first, put aside, and encoded again.
  */
-#include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
 #include "cell/set.h"
+#include "num/rank.h"
 #include "stream/codec.h"
 
 struct slot {
@@ -131,33 +131,6 @@ encode(struct sink *k, struct sect *sect, const int32_t *place, int n, struct er
 	return e->code;
 }
 
-struct ranked {
-	int64_t freq;
-	int32_t gene;
-};
-
-static int
-by_frequency(const void *a, const void *b)
-{
-	const struct ranked *x = a, *y = b;
-
-	return x->freq != y->freq ? (x->freq < y->freq ? 1 : -1) : x->gene < y->gene ? -1 : 1;
-}
-
-/* order [n_col]: the genes by falling freq, ties by number. */
-void
-sink_rank(const int64_t *freq, int64_t n_col, int32_t *order)
-{
-	struct ranked *r = mem_new(struct ranked, n_col);
-
-	for (int64_t i = 0; i < n_col; i++)
-		r[i] = (struct ranked){ freq[i], (int32_t)i };
-	qsort(r, (size_t)n_col, sizeof *r, by_frequency);
-	for (int64_t i = 0; i < n_col; i++)
-		order[i] = r[i].gene;
-	mem_free(r);
-}
-
 /* The first rows are all there: numbers the genes and stores those rows again. */
 static int
 settle(struct sink *k, struct err *e)
@@ -167,7 +140,7 @@ settle(struct sink *k, struct err *e)
 
 	for (int64_t i = k->n_col; i < par_n(k->set->par) * k->n_col; i++)
 		w->freq[i % k->n_col] += w->freq[i];
-	sink_rank(w->freq, k->n_col, order);
+	num_rank(w->freq, k->n_col, order);
 	for (int64_t i = 0; i < k->n_col; i++)
 		k->place[order[i]] = (int32_t)i;
 	set_put_sparse(k->set, k->path, k->dtype, k->n_row, k->n_col, order, &k->sect, e);

@@ -176,38 +176,33 @@ unpack(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 	return 0;
 }
 
-#define WHOLE(type) \
+#define EACH(type, as, value) \
 	for (int64_t k = 0; k < n; k++) { \
 		type v; \
 		memcpy(&v, from + k * (int64_t)sizeof v, sizeof v); \
-		to[k] = v; \
-	}
+		to[k] = (as)(value); \
+	} \
+	break;
+
+#define SMALL_INTEGERS(as) \
+	case HM_I8: \
+		EACH(int8_t, as, v) \
+	case HM_U8: \
+		EACH(uint8_t, as, v) \
+	case HM_I16: \
+		EACH(int16_t, as, v)
 
 /* n values of the stored type as int32; what does not fit is clipped. */
 static void
 to_i32(int mem, const char *from, int64_t n, int32_t *to)
 {
 	switch (mem) {
-	case HM_I8:
-		WHOLE(int8_t)
-		break;
-	case HM_U8:
-		WHOLE(uint8_t)
-		break;
-	case HM_I16:
-		WHOLE(int16_t)
-		break;
+	SMALL_INTEGERS(int32_t)
 	case HM_I32:
 		memcpy(to, from, (size_t)n * sizeof *to);
 		break;
 	case HM_I64:
-		for (int64_t k = 0; k < n; k++) {
-			int64_t v;
-
-			memcpy(&v, from + k * 8, 8);
-			to[k] = v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : (int32_t)v;
-		}
-		break;
+		EACH(int64_t, int32_t, v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : v)
 	default:
 		BUG_IF(1);
 	}
@@ -217,34 +212,13 @@ static void
 to_f64(int mem, const char *from, int64_t n, double *to)
 {
 	switch (mem) {
-	case HM_I8:
-		WHOLE(int8_t)
-		break;
-	case HM_U8:
-		WHOLE(uint8_t)
-		break;
-	case HM_I16:
-		WHOLE(int16_t)
-		break;
+	SMALL_INTEGERS(double)
 	case HM_I32:
-		WHOLE(int32_t)
-		break;
+		EACH(int32_t, double, v)
 	case HM_I64:
-		for (int64_t k = 0; k < n; k++) {
-			int64_t v;
-
-			memcpy(&v, from + k * 8, 8);
-			to[k] = (double)v;
-		}
-		break;
+		EACH(int64_t, double, v)
 	case HM_F32:
-		for (int64_t k = 0; k < n; k++) {
-			float v;
-
-			memcpy(&v, from + k * 4, 4);
-			to[k] = (double)v;
-		}
-		break;
+		EACH(float, double, v)
 	default:
 		memcpy(to, from, (size_t)n * sizeof *to);
 	}
