@@ -191,6 +191,11 @@ if [ -x "$bin/../helper/peak" ]; then
 		"$bin/../helper/peak" pk ovx-$t -q $([ "${t%% *}" = cat ] && echo -o est2.ovx) 2> err || continue
 		is "ovx-${t%% *}: the estimate is an upper bound, within half" yes "$(ovx-$t --estimate 2> /dev/null | awk -v p="$(cat pk)" '$1 == "peak_memory" { print ($2 >= p && $2 < 1.5 * p ? "yes" : p " of " $2) }')"
 	done
+	for t in "qc" "cut -e depth>0.5" "normalize --exclude-highly-expressed no" "hvg --flavor seurat_v3"; do
+		most=$(ovx-$t --estimate -@ 2 -M 1K est.ovx 2>&1 | sed -n 's/.*needs about \([0-9]*\) MB.*/\1/p')
+		"$bin/../helper/peak" pk ovx-$t -q -@ 2 -M $((most + 1))M est.ovx -o est2.ovx 2> err
+		is "ovx-${t%% *}: works with the memory that it asks for, and takes no more" "0 yes" "$? $([ $(cat pk) -le $((most + 1 << 20)) ] && echo yes || cat pk)"
+	done
 	is "ovx-cat: -M is kept" yes "$("$bin/../helper/peak" pk ovx-cat -q -M 60M a=est.ovx b=est.ovx -o est2.ovx 2> err; [ $(cat pk) -le $((60 << 20)) ] && echo yes || cat pk)"
 fi
 

@@ -450,7 +450,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 		obs += names_bytes(&s->axis[AXIS_OBS].names);
 		var += names_bytes(&s->axis[AXIS_VAR].names);
 		made += names_bytes(&s->axis[AXIS_OBS].names) + (o.keep_names ? 0 : ((int64_t)strlen(w->part[i].name) + 1) * s->axis[AXIS_OBS].n);
-		b = set_block_bytes(s, "X", e);
+		b = set_block_bytes(s, "X", SET_WHOLE, e);
 		block = b > block ? b : block;
 		piped |= s->pipe >= 0;
 		kept += s->pipe >= 0 ? s->spool.cap : 0;
@@ -470,7 +470,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 	most = b > most ? b : most;
 	b = columns_bytes(w, "var/", AXIS_VAR, e) + 64 * genes;
 	most = b > most ? b : most;
-	b = 4 * block + slots * (block * 5 / 2 + 12 * genes / w->n);
+	b = 2 * (a->threads + 1) * block + slots * (block * 5 / 2 + 12 * genes / w->n);
 	most = b > most ? b : most;
 	a->block_bytes = block;
 	a->copies = 2;          /* as they are, and renumbered */

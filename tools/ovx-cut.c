@@ -109,9 +109,9 @@ static int
 plan(struct app *a, struct plan *p, struct err *e)
 {
 	p->memory = 200 * a->set.axis[AXIS_OBS].n;
+	a->copies = APP_CUT;
 	if (set_find(&a->set, "X"))
-		p->memory += 2 * app_rows_bytes(a, "X", e);
-	a->block_bytes *= 2;
+		p->memory += (int64_t)(a->copies * (double)app_rows_bytes(a, "X", SET_WHOLE, e));
 	return e->code;
 }
 

@@ -275,7 +275,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 	size = mem_new(int64_t, so.n_batch);
 	for (int64_t i = 0; i < n; i++)
 		size[g.code ? g.code[i] : 0]++;
-	p->memory = app_rows_bytes(a, "X", e) + scrublet_bytes(n, a->set.axis[AXIS_VAR].n, size, nnz, &so, a->threads) + 12 * n;
+	p->memory = app_rows_bytes(a, "X", 0, e) + scrublet_bytes(n, a->set.axis[AXIS_VAR].n, size, nnz, &so, a->threads) + 12 * n;
 	p->output = 9 * n + so.n_batch * (int64_t)(SIM_MOST * 20 + 1000);
 	mem_free(size);
 	pick_groups_clear(&g);

@@ -302,7 +302,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 	if (!it)
 		return e->code;
 	if (it->s->head.kind == KIND_SPARSE)
-		p->memory = app_rows_bytes(a, o.path, e);
+		p->memory = app_rows_bytes(a, o.path, SET_WHOLE, e);
 	else if (it->s->head.kind != KIND_FORMULA)
 		p->memory = set_rows_of(&a->set, it) * (it->s->head.kind == KIND_DENSE ? it->s->head.n_col * 8 + 64 : 400);
 	return e->code;

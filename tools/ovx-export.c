@@ -364,7 +364,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 		/* A block, sorted, and what each formula makes of it. */
 		formulas = (set_find(s, "layers/lognorm") && (!o.x || strcmp(o.x, "counts"))) + (int)o.layer.n;
 		a->copies = o.kind == F_MTX ? 2.2 : 1.9 + 0.8 * formulas;
-		p->memory = (int64_t)((double)app_rows_bytes(a, "X", e) * a->copies) + a->threads * 16 * g;
+		p->memory = (int64_t)((double)app_rows_bytes(a, "X", SET_WHOLE, e) * a->copies) + a->threads * 16 * g;
 	}
 	nnz = nnz < 0 ? 0 : nnz;
 	if (o.kind == F_MTX) {

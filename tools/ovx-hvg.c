@@ -302,7 +302,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 	}
 	n_batch = pick_n_groups(a, o.batch, e);
 	shard_plan(a, &o.shard, 3 * n_var * n_batch, p);
-	p->memory += app_rows_bytes(a, "X", e) + 30 * n_obs + n_var * 200 + n_var * n_batch * 24 * (2 * a->threads + 6);
+	p->memory += app_rows_bytes(a, "X", 0, e) + 30 * n_obs + n_var * 200 + n_var * n_batch * 24 * (2 * a->threads + 6);
 	p->output = 40 * n_var;
 	return e->code;
 }

@@ -385,7 +385,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 
 	if (shard_plan(a, &o.shard, n_var, p))
 		return 0;
-	p->memory += app_rows_bytes(a, "X", e) + 40 * n_obs + n_var * (20 + 9 * (2 * a->threads + 2));
+	p->memory += app_rows_bytes(a, "X", 0, e) + 40 * n_obs + n_var * (20 + 9 * (2 * a->threads + 2));
 	p->output = 10 * n_obs + 12 * n_var;
 	return e->code;
 }

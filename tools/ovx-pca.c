@@ -328,7 +328,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 		g += hv ? hv[i] : 1;
 	mem_free(hv);
 	shard_plan(a, &o.shard, pca_sums_size(g), p);
-	p->memory += app_rows_bytes(a, "X", e) + 16 * n + n_var * (8 * o.k + 60) + BLOCK_DENSE * o.k * 4 +
+	p->memory += app_rows_bytes(a, "X", 0, e) + 16 * n + n_var * (8 * o.k + 60) + BLOCK_DENSE * o.k * 4 +
 	    pca_bytes(n, g, (int)o.k, 2 * a->threads + 2);
 	p->output = n * o.k * 4 + n_var * o.k * 8;
 	return e->code;

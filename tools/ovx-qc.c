@@ -475,6 +475,15 @@ drop(struct work *w, struct err *e)
 	return e->code;
 }
 
+static void
+clear_measures(struct work *w)
+{
+	mem_free(w->umis);
+	mem_free(w->genes);
+	mem_free(w->share);
+	w->umis = w->genes = w->share = NULL;
+}
+
 static int
 apply(struct shard *s, struct err *e)
 {
@@ -491,6 +500,7 @@ apply(struct shard *s, struct err *e)
 		return e->code;
 	table(w);
 	put(w, e);
+	clear_measures(w);              /* names of the kept cells come in their place */
 	return drop(w, e);
 }
 
@@ -501,9 +511,7 @@ run(struct app *a, struct err *e)
 	struct work w = {0};
 
 	shard_run(a, &t, &o.shard, opts, &w, e);
-	mem_free(w.umis);
-	mem_free(w.genes);
-	mem_free(w.share);
+	clear_measures(&w);
 	for (int k = 0; k < 3; k++)
 		mem_free(w.ok[k]);
 	mem_free(w.keep);
@@ -520,7 +528,8 @@ check(void)
 static int
 plan(struct app *a, struct plan *p, struct err *e)
 {
-	int64_t n = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, n_group;
+	int64_t n = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, n_group, rows;
+	int cuts = !o.flag && !a->new_only;
 
 	if (o.shard.merge) {
 		shard_plan(a, &o.shard, 0, p);
@@ -529,9 +538,10 @@ plan(struct app *a, struct plan *p, struct err *e)
 	n_group = pick_n_groups(a, o.batch, e);
 	n_group = n_group > MOST_GROUPS ? 1 : n_group;
 	shard_plan(a, &o.shard, 3 * n_var * n_group, p);
-	p->memory += app_rows_bytes(a, "X", e) * (o.flag ? 1 : 2) + n * (120 + 8 * (3 + o.sets.n)) +
+	a->copies = cuts ? APP_CUT : 1;
+	rows = app_rows_bytes(a, "X", cuts ? SET_WHOLE : 0, e);
+	p->memory += (int64_t)(a->copies * (double)rows) + n * (64 + 8 * o.sets.n + (by_mads() ? 32 : 0)) +
 	    n_var * (100 + n_group * (96 + 8 * (2 * a->threads + 2)));
-	a->block_bytes *= o.flag ? 1 : 2;       /* cut blocks beside those they are cut from */
 	p->output = n * 70 + n_var * n_group * 24;
 	return e->code;
 }

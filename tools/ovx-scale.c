@@ -144,7 +144,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 
 	if (shard_plan(a, &o.shard, 3 * n_var, p))
 		return 0;
-	p->memory += app_rows_bytes(a, "X", e) + 8 * n_obs + n_var * 24 * (2 * a->threads + 12);
+	p->memory += app_rows_bytes(a, "X", 0, e) + 8 * n_obs + n_var * 24 * (2 * a->threads + 12);
 	p->output = 16 * n_var;
 	return e->code;
 }

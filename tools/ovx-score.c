@@ -436,7 +436,7 @@ plan(struct app *a, struct plan *p, struct err *e)
 {
 	int64_t n_obs = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, n_list = o.sets.n ? o.sets.n : 2;
 
-	p->memory = app_rows_bytes(a, "X", e) + n_obs * (16 + 16 * n_list) + n_var * (24 * (2 * a->threads + 8) + 64 + 12 * n_list);
+	p->memory = app_rows_bytes(a, "X", 0, e) + n_obs * (16 + 16 * n_list) + n_var * (24 * (2 * a->threads + 8) + 64 + 12 * n_list);
 	p->output = n_obs * (8 * n_list + 1) + 40000 * n_list;
 	return e->code;
 }

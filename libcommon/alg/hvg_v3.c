@@ -7,6 +7,7 @@
 #include "alg/hvg_impl.h"
 
 #include <math.h>
+#include "alg/lanes.h"
 #include "alg/loess.h"
 #include "base/mem.h"
 
@@ -18,7 +19,7 @@ struct job {
 	const struct hvg_opt *o;
 	int64_t n_col;
 	const double *limit;    /* [n_batch][n_col], of the rows' columns */
-	const double *least;    /* [n_batch] of those */
+	float *below;           /* [n_batch][n_col] not above those: half as much to be looked at */
 };
 
 /* Expected variances [n_col] of one batch; 1 for constant genes. */
@@ -45,23 +46,29 @@ expected(const struct hvg_opt *o, int64_t n_col, const double *mean, const doubl
 	return e->code;
 }
 
-/* What the clip takes from the values x [n] of one row. */
-static void
-clip_row(double *part, const double *limit, double least, const int32_t *col, const double *x, int64_t n)
+#define PART 64
+
+/* Whether one of PART values may be above its limit. */
+static WIDE int
+some_above(const double *x, const int32_t *col, const float *below)
 {
-	int32_t at[256];
+	int some = 0;
 
-	for (int64_t lo = 0; lo < n; lo += 256) {
-		int64_t hi = lo + 256 < n ? lo + 256 : n;
-		int m = 0;
+	for (int k = 0; k < PART; k++)
+		some |= (float)x[k] >= below[col[k]];
+	return some;
+}
 
-		/* Nearly all are below the least limit: those that are not are picked without a jump. */
+/* What the clip takes from the values x [n] of one row.  Nearly all are below their limits, so that they are compared in parts. */
+static void
+clip_row(double *part, const double *limit, const float *below, const int32_t *col, const double *x, int64_t n)
+{
+	for (int64_t lo = 0; lo < n; lo += PART) {
+		int64_t hi = lo + PART < n ? lo + PART : n;
+
+		if (hi - lo == PART && !some_above(x + lo, col + lo, below))
+			continue;
 		for (int64_t k = lo; k < hi; k++) {
-			at[m] = (int32_t)(k - lo);
-			m += x[k] > least;
-		}
-		for (int i = 0; i < m; i++) {
-			int64_t k = lo + at[i];
 			double most = limit[col[k]], *p = part + 2 * (int64_t)col[k];
 
 			if (x[k] > most) {
@@ -82,8 +89,8 @@ clip_block(void *ctx, const struct csr *m, int slot, struct err *e)
 		int b = hvg_batch(j->o, m->row0 + i);
 
 		if (b >= 0)
-			clip_row(batchsum_at(&j->sums, slot, b), j->limit + b * j->n_col, j->least[b], m->col + m->ptr[i],
-			    m->val + m->ptr[i], m->ptr[i + 1] - m->ptr[i]);
+			clip_row(batchsum_at(&j->sums, slot, b), j->limit + b * j->n_col, j->below + b * j->n_col, m->col + m->ptr[i], m->val + m->ptr[i],
+			    m->ptr[i + 1] - m->ptr[i]);
 	}
 	return 0;
 }
@@ -106,17 +113,14 @@ int
 hvg_v3_sums(struct rows *r, const struct hvg_opt *o, const struct genestat *s, struct sumtree *t, struct err *e)
 {
 	int64_t n_col = s->n_col, size = s->n_batch * n_col;
-	double *sigma2 = mem_new(double, size), *limit = mem_new(double, size), *stored, *least = mem_new(double, s->n_batch);
-	struct job j = { .o = o, .n_col = n_col, .least = least };
+	double *sigma2 = mem_new(double, size), *limit = mem_new(double, size), *stored;
+	struct job j = { .o = o, .n_col = n_col };
 
 	expect_all(o, s, sigma2, limit, e);
 	j.limit = stored = hvg_stored(o, limit, s->n_batch, n_col);
-	for (int b = 0; b < s->n_batch; b++) {
-		least[b] = INFINITY;
-		for (int64_t i = 0; i < n_col; i++)
-			if (s->sum[b * n_col + i] > 0 && limit[b * n_col + i] < least[b])
-				least[b] = limit[b * n_col + i];
-	}
+	j.below = mem_new(float, size);
+	for (int64_t i = 0; i < size; i++)
+		j.below[i] = nextafterf((float)j.limit[i], -INFINITY);
 	batchsum_init(&j.sums, s->n_batch, n_col, 2, r->n_slot);
 	batchsum_begin(&j.sums, t);
 	rows_pass(r, clip_block, batchsum_add, &j, e);
@@ -124,7 +128,7 @@ hvg_v3_sums(struct rows *r, const struct hvg_opt *o, const struct genestat *s, s
 	mem_free(sigma2);
 	mem_free(limit);
 	mem_free(stored);
-	mem_free(least);
+	mem_free(j.below);
 	return e->code;
 }
 

@@ -95,9 +95,19 @@ neighbourhood(const struct fit *f, double x, int64_t *first, int64_t *last)
 	return fmax(x - f->p[*first].x, f->p[*last].x - x);
 }
 
-/* Singular values by rotations of pairs of columns (one-sided Jacobi): a becomes U S, and a_old = a v'. */
+static double
+dot(const double *x, const double *y, int64_t n)
+{
+	double sum = 0;
+
+	for (int64_t i = 0; i < n; i++)
+		sum += x[i] * y[i];
+	return sum;
+}
+
+/* Singular values by rotations of pairs of columns a [k] (one-sided Jacobi): a becomes U S, and a_old = a v'. */
 static void
-rotate_columns(double *a, int64_t m, int64_t stride, int k, double v[MAX_COEF][MAX_COEF])
+rotate_columns(double a[MAX_COEF][MAX_COEF], int k, double v[MAX_COEF][MAX_COEF])
 {
 	for (int i = 0; i < k; i++)
 		for (int j = 0; j < k; j++)
@@ -107,13 +117,8 @@ rotate_columns(double *a, int64_t m, int64_t stride, int k, double v[MAX_COEF][M
 
 		for (int i = 0; i < k; i++)
 			for (int j = i + 1; j < k; j++) {
-				double *p = a + i * stride, *q = a + j * stride, pp = 0, qq = 0, pq = 0, z, t, c, s;
+				double *p = a[i], *q = a[j], pp = dot(p, p, k), qq = dot(q, q, k), pq = dot(p, q, k), z, t, c, s;
 
-				for (int64_t r = 0; r < m; r++) {
-					pp += p[r] * p[r];
-					qq += q[r] * q[r];
-					pq += p[r] * q[r];
-				}
 				if (fabs(pq) <= 1e-16 * sqrt(pp * qq))
 					continue;
 				done = 0;
@@ -121,7 +126,7 @@ rotate_columns(double *a, int64_t m, int64_t stride, int k, double v[MAX_COEF][M
 				t = (z < 0 ? -1 : 1) / (fabs(z) + sqrt(1 + z * z));
 				c = 1 / sqrt(1 + t * t);
 				s = c * t;
-				for (int64_t r = 0; r < m; r++) {
+				for (int r = 0; r < k; r++) {
 					double x = p[r], y = q[r];
 
 					p[r] = c * x - s * y;
@@ -139,39 +144,60 @@ rotate_columns(double *a, int64_t m, int64_t stride, int k, double v[MAX_COEF][M
 	}
 }
 
+/* The first rows of column p [m] take all its length (Householder), and the columns behind it, n of them stride apart, and b
+ * are turned with it. */
+static void
+reflect(double *p, int64_t m, int n, int64_t stride, double *b)
+{
+	double len = sqrt(dot(p, p, m)), norm;
+
+	len = p[0] > 0 ? -len : len;
+	norm = len * (len - p[0]);      /* half the square of the mirror's length */
+	if (!(norm > 0))
+		return;
+	p[0] -= len;
+	for (int i = 1; i <= n + 1; i++) {
+		double *q = i <= n ? p + i * stride : b, along = dot(p, q, m) / norm;
+
+		for (int64_t r = 0; r < m; r++)
+			q[r] -= along * p[r];
+	}
+	p[0] = len;
+}
+
 /* Least squares of the columns a [k] against b [m] by the pseudo-inverse, the
- * columns brought to unit length first. */
+ * columns brought to unit length first.  A QR decomposition leaves k rows for the singular values. */
 static void
 solve(struct fit *f, int64_t m, double *coef)
 {
-	double v[MAX_COEF][MAX_COEF], len[MAX_COEF], size2[MAX_COEF], along[MAX_COEF], top = 0;
+	double v[MAX_COEF][MAX_COEF], len[MAX_COEF], top = 0, a[MAX_COEF][MAX_COEF] = {0}, b[MAX_COEF] = {0};
 	int k = f->n_coef;
 
 	for (int i = 0; i < k; i++) {
-		double *a = f->a + i * f->n, s = 0;
+		double *c = f->a + i * f->n;
 
+		len[i] = sqrt(dot(c, c, m));
+		len[i] = len[i] > 0 ? len[i] : 1;
 		for (int64_t r = 0; r < m; r++)
-			s += a[r] * a[r];
-		len[i] = s > 0 ? sqrt(s) : 1;
-		for (int64_t r = 0; r < m; r++)
-			a[r] /= len[i];
+			c[r] /= len[i];
 	}
-	rotate_columns(f->a, m, f->n, k, v);
-	for (int i = 0; i < k; i++) {
-		const double *a = f->a + i * f->n;
-
-		size2[i] = along[i] = 0;
-		for (int64_t r = 0; r < m; r++) {
-			size2[i] += a[r] * a[r];
-			along[i] += a[r] * f->b[r];
-		}
-		top = fmax(top, sqrt(size2[i]));
+	for (int i = 0; i < k && i < m; i++) {
+		reflect(f->a + i * f->n + i, m - i, k - 1 - i, f->n, f->b + i);
+		b[i] = f->b[i];
+		for (int j = i; j < k; j++)
+			a[j][i] = f->a[j * f->n + i];
 	}
+	rotate_columns(a, k, v);
+	for (int j = 0; j < k; j++)
+		top = fmax(top, sqrt(dot(a[j], a[j], k)));
 	for (int i = 0; i < k; i++) {
 		coef[i] = 0;
-		for (int j = 0; j < k; j++)
-			if (sqrt(size2[j]) > top * 100 * DBL_EPSILON)
-				coef[i] += v[i][j] * along[j] / size2[j];
+		for (int j = 0; j < k; j++) {
+			double size2 = dot(a[j], a[j], k);
+
+			if (sqrt(size2) > top * 100 * DBL_EPSILON)
+				coef[i] += v[i][j] * dot(a[j], b, k) / size2;
+		}
 		coef[i] /= len[i];
 	}
 }

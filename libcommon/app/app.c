@@ -167,10 +167,18 @@ app_put(struct app *a, const char *s, size_t n, struct err *e)
 }
 
 int64_t
-app_rows_bytes(struct app *a, const char *path, struct err *e)
+app_rows_bytes(struct app *a, const char *path, int flags, struct err *e)
 {
-	a->block_bytes = set_block_bytes(&a->set, path, e);
-	return 2 * a->block_bytes;
+	const struct item *it = set_find(&a->set, path);
+	int writes = a->tool->shape == SHAPE_FILTER && !a->new_only && !a->no_stream;
+
+	a->block_bytes = set_block_bytes(&a->set, path, flags, e);
+	if (it && writes && (set_selection(&a->set, it, 0) || set_selection(&a->set, it, 1))) {
+		int64_t cut = (int64_t)(APP_CUT * (double)set_block_bytes(&a->set, path, SET_WHOLE, e));
+
+		a->block_bytes = cut > a->block_bytes ? cut : a->block_bytes;
+	}
+	return (a->threads + 1) * a->block_bytes;
 }
 
 /* --- memory ---------------------------------------------------------------- */
@@ -277,14 +285,13 @@ static int
 estimate(struct app *a, const struct plan *p, struct err *e)
 {
 	struct str s = {0};
-	int64_t more = 0, slots = a->threads > 1 ? 2 * a->threads + 1 : 2, n = slots;
+	int64_t more = 0, n = a->threads > 1 ? a->threads + 1 : 1;
 	int64_t out = p->output + (a->tool->shape == SHAPE_FILTER && !a->new_only ? stored_bytes(&a->set, e) : 0);
 
-	/* The plan has room for two row blocks; what is over goes into more, as far as there are slots. */
-	if (a->block_bytes > 0 && a->set.wave_bytes / a->block_bytes < slots)
+	/* What is over goes into more row blocks than the plan has, as far as there are slots. */
+	if (a->block_bytes > 0 && a->set.wave_bytes / a->block_bytes < n)
 		n = a->set.wave_bytes / a->block_bytes;
-	if (n > 2)
-		more = (int64_t)((double)((n - 2) * a->block_bytes) * (a->copies > 1 ? a->copies : 1));
+	more = (int64_t)((double)(n * a->block_bytes) * (a->copies > 1 ? a->copies : 1));
 	str_addf(&s, "peak_memory\t%lld\ntemporary_disk\t%lld\noutput\t%lld\n", (long long)(p->memory + more),
 	    (long long)p->disk, (long long)out);
 	if (!e->code && help_out(&s))
@@ -550,6 +557,7 @@ app_main(const struct tool *t, int argc, char **argv)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : fd == 1 ? O_RDONLY : O_WRONLY) != fd)
 			return 1;
 	running = t;
+	mem_start();
 	mem_oom = out_of_memory;
 	faults();
 	status = prepare(&a, t, argc, argv, &e);

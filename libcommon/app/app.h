@@ -120,7 +120,9 @@ void app_stat_text(struct app *a, const char *key, const char *v);
 /* Text output of a sink, buffered. */
 int app_put(struct app *a, const char *s, size_t n, struct err *e);
 
-/* For plans: bytes that passes over X need at least. */
-int64_t app_rows_bytes(struct app *a, const char *path, struct err *e);
+/* For plans: bytes that passes over X with these flags (see set_rows_flags) need at least, or the writing of what
+ * earlier runs cut of it. */
+#define APP_CUT 1.4     /* the copies of a block that is read whole, cut and encoded again */
+int64_t app_rows_bytes(struct app *a, const char *path, int flags, struct err *e);
 
 #endif

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static atomic_long fail_at;
 
@@ -22,6 +25,14 @@ oom(size_t bytes)
 }
 
 void (*mem_oom)(size_t) = oom;
+
+void
+mem_start(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
+}
 
 void
 mem_fail_at(long n)

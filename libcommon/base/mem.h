@@ -37,6 +37,11 @@ char *mem_strndup(const char *s, size_t n);
  * writes a line and ends the process with status 137. */
 extern void (*mem_oom)(size_t bytes);
 
+/* To be called once, at the start: from now on what a large array took goes back to the system as soon as it is freed, and
+ * growing one copies nothing.  (glibc would keep the memory for later arrays, and with buffers that grow from block to
+ * block use twice of what is held.) */
+void mem_start(void);
+
 /* Fails the n-th allocation from now on when n > 0 (fault tests, environment
  * variable OVX_FAIL_MALLOC in the sanitizer builds). */
 void mem_fail_at(long n);

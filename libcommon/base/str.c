@@ -97,6 +97,19 @@ strs_add(struct strs *l, const char *s, size_t n)
 }
 
 void
+strs_room(struct strs *l, int64_t n, size_t bytes)
+{
+	bytes += (size_t)n + 1;
+	if (n < l->n || bytes < l->buf.n + 1)
+		return;
+	l->cap = n + 1;
+	l->at = mem_renew(l->at, int64_t, l->cap + 1);
+	l->at[0] = 0;
+	l->buf.cap = bytes;
+	l->buf.s = mem_renew(l->buf.s, char, l->buf.cap);
+}
+
+void
 strs_add_new(struct strs *l, const char *s, size_t n)
 {
 	for (int64_t i = 0; i < l->n; i++)

@@ -30,6 +30,8 @@ struct strs {
 const char *strs_get(const struct strs *l, int64_t i);
 size_t strs_len(const struct strs *l, int64_t i);
 void strs_add(struct strs *l, const char *s, size_t n);
+/* Makes the room just that of n strings of so many bytes in all, NULs left out; gives back what is over.  What is there stays. */
+void strs_room(struct strs *l, int64_t n, size_t bytes);
 /* The same unless it is there already; looks at all: for short lists. */
 void strs_add_new(struct strs *l, const char *s, size_t n);
 void strs_clear(struct strs *l);

@@ -222,6 +222,7 @@ load_strings(struct sect *t, struct strs *l, struct err *e)
 		if (!e->code && b->codec != CODEC_PACK && codec_decode(&t->head, b, buf.s, &raw, e) == 0)
 			strs_from_raw(l, b->n_row, raw.s, b->n_item, e);
 	}
+	strs_room(l, l->n, l->buf.n - (size_t)l->n);
 	str_clear(&buf);
 	str_clear(&raw);
 	return e->code;
@@ -468,13 +469,17 @@ set_subset(struct set *s, int axis, const int64_t *keep, int64_t n, struct err *
 	struct axis *a = &s->axis[axis];
 	struct strs names = {0};
 	char digest[33];
+	size_t bytes = 0;
 
 	if (set_names(s, axis, e) || n == a->n)
 		return e->code;
 	for (int64_t i = 0; i < n; i++) {
 		BUG_IF(keep[i] < 0 || keep[i] >= a->n || (i && keep[i] <= keep[i - 1]));
-		strs_add(&names, strs_get(&a->names, keep[i]), strs_len(&a->names, keep[i]));
+		bytes += strs_len(&a->names, keep[i]);
 	}
+	strs_room(&names, n, bytes);
+	for (int64_t i = 0; i < n; i++)
+		strs_add(&names, strs_get(&a->names, keep[i]), strs_len(&a->names, keep[i]));
 	axis_digest(&names, digest);
 	step_axis(s, axis, digest, keep, n, !s->base_piped[axis]);
 	set_put_axis(s, axis, &names, e);

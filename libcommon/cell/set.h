@@ -145,7 +145,7 @@ void set_rows_range(struct rows *r, int64_t lo, int64_t hi);
 int set_row_stats(struct set *s, const char *path, int64_t *nnz, uint64_t *sum, uint32_t *max, struct err *e);
 /* Upper bound of the bytes of one decoded row block of X, from what is known
  * before reading it. */
-int64_t set_block_bytes(struct set *s, const char *path, struct err *e);
+int64_t set_block_bytes(struct set *s, const char *path, int flags, struct err *e);
 /* Number of stored values of a sparse item; -1 while it is still on a pipe. */
 int64_t set_nnz(struct set *s, const char *path, struct err *e);
 

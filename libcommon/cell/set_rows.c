@@ -25,7 +25,9 @@ struct source {
 	int32_t *column;        /* [n_col stored, rounded up to 64] -> number given out, or -1 */
 	int identity;           /* column[i] == i: nothing to map */
 	int drop;               /* some column is left out */
-	int n_slot;             /* stored blocks in a wave, and blocks in the making at a time */
+	int n_slot;             /* stored blocks in a wave, and blocks in the making at a time, at most */
+	int n_use;              /* in this pass, as memory allows */
+	int64_t most;           /* bytes of a block in this pass */
 	struct str *stored;     /* [n_slot] of the wave */
 	struct block *block;    /* [n_slot] */
 	int n_block;
@@ -44,7 +46,7 @@ struct source {
 static int
 slot_of(const struct source *s, int64_t block)
 {
-	return (int)(block % (s->n_slot + 1));
+	return (int)(block % (s->n_use + 1));
 }
 
 static int
@@ -165,12 +167,40 @@ make_blocks(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 
 /* What a block takes in memory while it is in a wave. */
 static int64_t
-wave_bytes(const struct source *s, const struct block *b)
+wave_bytes(const struct sect *t, const struct block *b, int flags)
 {
-	int64_t whole = 14 * b->n_item;         /* 12 decoded, and room to grow */
-	int64_t strip = 32 * (int64_t)PACK_STRIP + 32 * (s->sect->head.n_col < b->n_item ? s->sect->head.n_col : b->n_item);
+	int64_t whole = 13 * b->n_item;         /* 12 decoded, and what decoding takes */
+	int64_t strip = 32 * (int64_t)PACK_STRIP + 32 * (t->head.n_col < b->n_item ? t->head.n_col : b->n_item);
 
-	return b->stored + (b->codec != CODEC_PACK || s->flags & SET_WHOLE || whole < strip ? whole : strip);
+	return b->stored + (b->codec != CODEC_PACK || flags & SET_WHOLE || whole < strip ? whole : strip);
+}
+
+/* Upper bound of what a block of t takes, as far as it is known. */
+static int64_t
+most_bytes(const struct sect *t, int flags)
+{
+	int64_t most = 0;
+
+	if (!t->complete && t->in->size < 0)    /* on a pipe; a tenth of the values is what dense data has */
+		return ROWS_BLOCK * t->head.n_col / 10 * 15;
+	for (int64_t i = 0; i < t->n_block; i++) {
+		int64_t b = t->block[i].prelude ? 0 : wave_bytes(t, &t->block[i], flags);
+
+		most = b > most ? b : most;
+	}
+	return most;
+}
+
+/* How many blocks there may be at a time. */
+static void
+fit_slots(struct source *s)
+{
+	int64_t n = s->n_slot;
+
+	s->most = most_bytes(s->sect, s->flags);
+	if (s->set->wave_bytes && s->most)
+		n = s->n_thread + s->set->wave_bytes / s->most;
+	s->n_use = (int)(n < s->n_slot ? n : s->n_slot);
 }
 
 /* Reads the next blocks, as many as memory allows; their number. */
@@ -181,7 +211,7 @@ read_wave(struct source *s, struct err *e)
 	int64_t bytes = 0;
 	int n = 0;
 
-	while (n < s->n_slot && !e->code) {
+	while (n < s->n_use && !e->code) {
 		struct block *b = &s->block[n];
 		int piped = !t->complete && t->in->size < 0;
 
@@ -203,9 +233,9 @@ read_wave(struct source *s, struct err *e)
 		if (b->prelude)
 			continue;
 		n++;
-		bytes += wave_bytes(s, b);
-		/* The next one is taken to be as large as the largest can be expected. */
-		if (s->set->wave_bytes && bytes + bytes / n > s->set->wave_bytes)
+		bytes += wave_bytes(t, b, s->flags);
+		/* A pipe may bring larger ones than was thought. */
+		if (s->set->wave_bytes && bytes + bytes / n > s->set->wave_bytes + s->n_thread * s->most)
 			break;
 	}
 	return n;
@@ -283,6 +313,7 @@ source_pass(struct rows *r, rows_fn *fn, rows_fn *sum, void *ctx, struct err *e)
 	s->given = s->lo;
 	if (s->sect->in->size >= 0)
 		in_heads(s->sect, e);
+	fit_slots(s);
 	skip_blocks(s);
 	while ((s->lo < s->hi || !is_there(s)) && (s->n_block = read_wave(s, e)) > 0 && !e->code) {
 		const struct block *last = &s->block[s->n_block - 1];
@@ -292,7 +323,7 @@ source_pass(struct rows *r, rows_fn *fn, rows_fn *sum, void *ctx, struct err *e)
 		while (s->given < s->known && !e->code) {
 			int64_t n = (s->known + ROWS_BLOCK - 1) / ROWS_BLOCK - s->given / ROWS_BLOCK;
 
-			n = n < s->n_slot ? n : s->n_slot;
+			n = n < s->n_use ? n : s->n_use;
 			par_for(s->set->par, n, 1, make_blocks, s, e);
 			sum_blocks(s, n, sum, e);
 		}
@@ -508,21 +539,11 @@ set_nnz(struct set *s, const char *path, struct err *e)
 }
 
 int64_t
-set_block_bytes(struct set *s, const char *path, struct err *e)
+set_block_bytes(struct set *s, const char *path, int flags, struct err *e)
 {
 	struct item *it = set_need(s, path, NULL, e);
-	int64_t most = 0;
 
-	if (!it)
+	if (!it || ((!it->pending || it->s->complete) && in_heads(it->s, e)))
 		return 0;
-	if (it->pending && !it->s->complete)    /* a tenth of the values is what dense data has */
-		return ROWS_BLOCK * it->s->head.n_col / 10 * 15;
-	if (in_heads(it->s, e))
-		return 0;
-	for (int64_t i = 0; i < it->s->n_block; i++) {
-		int64_t b = it->s->block[i].stored + 14 * it->s->block[i].n_item;
-
-		most = b > most ? b : most;
-	}
-	return most;
+	return most_bytes(it->s, flags);
 }

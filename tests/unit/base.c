@@ -79,6 +79,28 @@ cells(void)
 	str_clear(&t);
 }
 
+static void
+lists(void)
+{
+	struct strs l = {0};
+	char name[16];
+
+	strs_room(&l, 2, 3);
+	strs_add(&l, "a", 1);
+	strs_add(&l, "bc", 2);
+	is_i64(l.cap * 100 + (int64_t)l.buf.cap, 306, "room for what was said, and no more");
+	for (int i = 0; i < 1000; i++)
+		strs_add(&l, name, (size_t)snprintf(name, sizeof name, "%d", i));
+	strs_room(&l, 5, 10);
+	is_i64(l.n, 1002, "what is there stays");
+	strs_room(&l, l.n, l.buf.n - (size_t)l.n);
+	ok(l.cap == l.n + 1 && l.buf.cap == l.buf.n + 1, "what is over is given back");
+	strs_add(&l, "end", 3);
+	ok(strcmp(strs_get(&l, 1), "bc") == 0 && strcmp(strs_get(&l, 1001), "999") == 0 && strcmp(strs_get(&l, 1002), "end") == 0,
+		"and strings are added behind");
+	strs_clear(&l);
+}
+
 int
 main(void)
 {
@@ -91,5 +113,6 @@ main(void)
 	sums();
 	medians();
 	cells();
+	lists();
 	return done();
 }
