@@ -59,6 +59,7 @@ check(void)
 /* Chunks in flight: as read, as built anew, what is asked. */
 #define CHUNK_COST (3 << 20)
 #define CHUNK_LEAST (16 << 10)
+#define CHUNK_SMALL (32 << 10)          /* lines and what becomes of them stay in a core's cache */
 #define CURSOR_LEAST (256 << 10)
 #define CURSOR_MOST (8 << 20)
 
@@ -293,13 +294,20 @@ closing(struct app *app, const struct annot *a, const struct flow *f, const stru
 /* --- files -------------------------------------------------------------------- */
 
 static struct annot_work **works;
+static size_t chunk_most;
 
 static int
 look(void *ctx, struct chunk *c, int worker, struct err *e)
 {
 	struct flow *f = ctx;
 
-	return f->out_bcf ? annot_bcf(works[worker], c, e) : annot_text(works[worker], c, e);
+	if (f->out_bcf)
+		return annot_bcf(works[worker], c, e);
+	annot_text(works[worker], c, e);
+	/* Several threads may find that at once; it is read when all of them have ended. */
+	if (annot_disordered(works[worker]))
+		__atomic_store_n(&f->in.chunk, chunk_most, __ATOMIC_RELAXED);
+	return e->code;
 }
 
 /* Chunks that grow a lot are smaller, and fewer at once: what a short line may become with all tags stays within what the plan says. */
@@ -309,11 +317,14 @@ size_chunks(const struct annot *a, struct flow *f)
 	int64_t grows = 1 + ((int64_t)a->n_keys + 12 * (int64_t)(a->n_tag + a->n_db)) / 32;
 	int64_t bytes = CHUNK_COST * 4 / 5 / grows;
 
-	if (bytes >= CHUNK_BYTES)
-		return;
-	f->in.chunk = bytes > CHUNK_LEAST ? (size_t)bytes : CHUNK_LEAST;
+	if (bytes < CHUNK_BYTES)
+		f->in.chunk = bytes > CHUNK_LEAST ? (size_t)bytes : CHUNK_LEAST;
 	if (bytes < 4 * CHUNK_LEAST)
 		f->batch = par_n(f->par);
+	/* Asks in order are answered one by one; those that go to and fro are put in order within a chunk, which is large then. */
+	chunk_most = f->in.chunk;
+	if (annot_one_by_one(a) && !f->out_bcf && f->in.chunk > CHUNK_SMALL)
+		f->in.chunk = par_n(f->par) > 1 ? chunk_most / 4 : CHUNK_SMALL;
 }
 
 /* The whole work between open files. */

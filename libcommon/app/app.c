@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "app/bus.h"
 #include "app/help.h"
 #include "app/log.h"
 #include "base/mem.h"
@@ -558,6 +559,7 @@ app_main(const struct tool *t, int argc, char **argv)
 			return 1;
 	running = t;
 	mem_start();
+	bus_start();
 	mem_oom = out_of_memory;
 	faults();
 	status = prepare(&a, t, argc, argv, &e);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include "base/mem.h"
 
 /* A name taken apart: what is left of it without chr, as a chromosome of a human where it is one. */
 struct core {
@@ -63,18 +64,75 @@ nearness(const struct core *a, const struct core *b)
 	return a->mito && b->mito;
 }
 
+struct alias {
+	alias_list_fn *list;
+	const void *ctx;
+	uint32_t n_slot;                /* a power of two */
+	int32_t *first;                 /* [n_slot] contigs by a hash of their cores, -1 = none */
+	int32_t *next;                  /* [n_contig] */
+};
+
+/* Where a core belongs; near ones belong together. */
+static uint32_t
+slot_of(const struct alias *a, const struct core *c)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (const char *s = c->mito ? "MT" : c->s; *s; s++)
+		h = (h ^ (uint8_t)*s) * 0x100000001b3u;
+	return (uint32_t)(h ^ h >> 32) & (a->n_slot - 1);
+}
+
+struct alias *
+alias_make(alias_list_fn *list, const void *ctx, int n_contig)
+{
+	struct alias *a = mem_new(struct alias, 1);
+	struct core c;
+
+	a->list = list;
+	a->ctx = ctx;
+	for (a->n_slot = 16; a->n_slot < (uint32_t)n_contig; a->n_slot *= 2)
+		;
+	a->first = mem_raw(int32_t, a->n_slot);
+	a->next = mem_raw(int32_t, n_contig);
+	memset(a->first, -1, a->n_slot * sizeof *a->first);
+	for (int i = 0; i < n_contig; i++) {
+		size_t n;
+		int64_t length;
+		const char *name = list(ctx, i, &n, &length);
+
+		if (core_of(name, n, &c)) {
+			uint32_t h = slot_of(a, &c);
+
+			a->next[i] = a->first[h];
+			a->first[h] = i;
+		}
+	}
+	return a;
+}
+
+void
+alias_free(struct alias *a)
+{
+	if (!a)
+		return;
+	mem_free(a->first);
+	mem_free(a->next);
+	mem_free(a);
+}
+
 int
-alias_find(const char *name, size_t n, int64_t length, alias_list_fn *list, const void *ctx, int n_contig)
+alias_find(const struct alias *a, const char *name, size_t n, int64_t length)
 {
 	struct core want, c;
 	int best = 0, found = -1;
 
 	if (!core_of(name, n, &want))
 		return -1;
-	for (int i = 0; i < n_contig; i++) {
+	for (int i = a->first[slot_of(a, &want)]; i >= 0; i = a->next[i]) {
 		size_t n_other;
 		int64_t has;
-		const char *other = list(ctx, i, &n_other, &has);
+		const char *other = a->list(a->ctx, i, &n_other, &has);
 		int k = 0;
 
 		if (length < 0 || has < 0 || length == has)

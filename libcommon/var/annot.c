@@ -7,9 +7,6 @@
 #include "os/text.h"
 #include "var/annot_work.h"
 
-/* Bytes that may be copied at once from a key. */
-#define KEY_PAD 32
-
 static void
 make_tag(struct annot_tag *t, const char *prefix, const char *name)
 {
@@ -17,7 +14,7 @@ make_tag(struct annot_tag *t, const char *prefix, const char *name)
 
 	str_addf(&s, ";%s_%s=", prefix, name);
 	t->n_key = s.n;
-	t->key = mem_new(char, (long long)s.n + KEY_PAD + 1);
+	t->key = mem_new(char, (long long)s.n + FREQ_KEY_PAD + 1);
 	memcpy(t->key, s.s, s.n);
 	t->id = -1;
 	str_clear(&s);
@@ -79,6 +76,7 @@ annot_init(struct annot *a, struct err *e)
 		d->filter = -1;
 		for (int k = 0; k < d->freq->n_contig; k++)
 			map_put(&d->contigs, d->freq->contig[k], k);
+		d->alias = freq_alias(d->freq);
 		for (int k = 0; k < cols->n; k++) {
 			struct annot_tag *t;
 
@@ -97,6 +95,9 @@ annot_init(struct annot *a, struct err *e)
 		d->col = mem_new(int, d->n_tag);
 		for (int k = 0; k < d->n_tag; k++)
 			d->col[k] = a->tag[d->tag + k].col;
+		d->print = mem_new(struct freq_tag, d->n_tag);
+		for (int k = 0; k < d->n_tag; k++)
+			d->print[k] = (struct freq_tag){ a->tag[d->tag + k].key, (uint32_t)a->tag[d->tag + k].n_key, d->col[k] };
 		make_tag(&d->status, d->prefix, "status");
 		make_tag(&d->query, d->prefix, "query");
 		make_tag(&d->site, d->prefix, "site");
@@ -131,8 +132,12 @@ annot_free(struct annot *a)
 	mem_free(a->tag);
 	for (int i = 0; i < a->n_db; i++) {
 		map_clear(&a->db[i].contigs);
+		alias_free(a->db[i].alias);
+		a->db[i].alias = NULL;
 		mem_free(a->db[i].col);
+		mem_free(a->db[i].print);
 		a->db[i].col = NULL;
+		a->db[i].print = NULL;
 		mem_free(a->db[i].status.key);
 		mem_free(a->db[i].query.key);
 		mem_free(a->db[i].site.key);

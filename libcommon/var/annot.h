@@ -37,7 +37,9 @@ struct annot_db {
 	int tag, n_tag;                 /* its columns' tags: a->tag[tag .. tag + n_tag) */
 	int filter;                     /* the tag of FILTER, -1 = none */
 	struct map contigs;             /* freq's, by name */
+	struct alias *alias;            /* and by other names */
 	int *col;                       /* [n_tag] the columns, for freq.values */
+	struct freq_tag *print;         /* [n_tag] for freq.print */
 	struct annot_tag status, query, site;
 };
 
@@ -85,6 +87,10 @@ int annot_header(struct annot *a, struct flow *f, const char *more, struct err *
 struct annot_work *annot_work(const struct annot *a, struct err *e);
 void annot_work_free(struct annot_work *w);
 int annot_text(struct annot_work *w, struct chunk *c, struct err *e);
+/* Whether records may be answered one by one, as they are written: who answers prints values, nothing is filtered.  Of text they are, unless
+ * their alleles go to and fro in the genome, as those of the last chunk did. */
+int annot_one_by_one(const struct annot *a);
+int annot_disordered(const struct annot_work *w);
 int annot_bcf(struct annot_work *w, struct chunk *c, struct err *e);
 
 /* Single variants: asks for one allele as it stands (contig's name, 1-based position). */

@@ -25,6 +25,11 @@ annot_work(const struct annot *a, struct err *e)
 	w->cursor = mem_new(struct freq_cursor *, a->n_db);
 	for (int i = 0; i < a->n_db && !e->code; i++)
 		w->cursor[i] = a->db[i].freq->cursor(a->db[i].freq, e);
+	for (int i = 0; i < a->n_db && !e->code; i++)
+		if (a->db[i].freq->tags)
+			a->db[i].freq->tags(w->cursor[i], a->db[i].print, a->db[i].n_tag);
+	w->one_val = mem_new(fval, a->n_tag);
+	w->one_status = mem_new(uint8_t, a->n_db);
 	if (a->ref && !e->code)
 		w->view = fasta_view(a->ref);
 	w->seq.get = get_bases;
@@ -64,6 +69,8 @@ annot_work_free(struct annot_work *w)
 	mem_free(w->order);
 	mem_free(w->order2);
 	mem_free(w->all_val);
+	mem_free(w->one_val);
+	mem_free(w->one_status);
 	mem_free(w->all_status);
 	mem_free(w->all_site);
 	mem_free(w->any);
@@ -104,10 +111,9 @@ new_contig(struct annot_work *w, const char *name, size_t n)
 	for (int i = 0; i < a->n_db; i++) {
 		const struct freq *f = a->db[i].freq;
 
-		/* An alias is sought among all: that takes long where there are many. */
 		s->db[i] = (int)map_get(&a->db[i].contigs, name);
 		if (s->db[i] < 0)
-			s->db[i] = freq_contig(f, name, n, length);
+			s->db[i] = alias_find(a->db[i].alias, name, n, length);
 		/* That a header lists it says nothing about it. */
 		if (s->db[i] >= 0 && f->contig_rows && f->contig_rows[s->db[i]] == 0)
 			s->db[i] = -1;
@@ -226,6 +232,13 @@ annot_ask(struct annot_work *w, int64_t pos, const uint8_t *ref, size_t n_ref, c
 	q->name = (int32_t)w->now;
 	q->how = ASK_NOT;
 	q->pool = 0;
+	if (n_ref == 1 && n_alt == 1 && base_up[*ref] == *ref && base_up[*alt] == *alt && *ref != *alt) {
+		q->how = ASK_AS_IS;
+		q->ref = (size_t)(ref - w->base);
+		q->alt = (size_t)(alt - w->base);
+		q->n_ref = q->n_alt = 1;
+		return;
+	}
 	if (n_ref == 0 || n_alt == 0 || n_ref > INT32_MAX || n_alt > INT32_MAX || !bases(w, q, ref, n_ref, alt, n_alt))
 		return;
 	base = q->pool ? w->pool.s : (const char *)w->base;
@@ -277,6 +290,7 @@ annot_start(struct annot_work *w, const struct chunk *c)
 	w->pool.n = 0;
 	w->n_out = 0;
 	w->looked = 0;
+	w->straight = 0;
 	annot_room(w, n > w->most_out ? n : w->most_out);
 }
 
@@ -349,7 +363,12 @@ write_run(struct annot_work *w, struct chunk *c, const struct run *r, annot_put 
 		const struct line *l = &w->line[i];
 		int keep;
 
-		if (i == w->looked && annot_look(w, i, r - w->run, e))
+		if (w->straight && l->n_ask == 1) {
+			note(c, l, w->n_out);
+			put(w, l, 0, e);
+			continue;
+		}
+		if ((w->straight || i == w->looked) && annot_look(w, i, r - w->run, e))
 			break;
 		keep = annot_take(w, l, e);
 		if (e->code)

@@ -164,13 +164,27 @@ take_values(struct annot_work *w, int d, const struct freq_hit *hit, fval *val, 
 
 /* --- looking up ----------------------------------------------------------------- */
 
+/* Asks one database. */
+static inline enum freq_status
+ask_one(struct annot_work *w, int d, const struct ask *q, struct freq_hit *hit, struct err *e)
+{
+	const char *base = q->pool ? w->pool.s : (const char *)w->base;
+	int contig = w->seen[q->name].db[d];
+
+	if (q->how == ASK_NOT)
+		return FREQ_UNSUPPORTED;
+	if (contig < 0)
+		return FREQ_NO_CONTIG;
+	if (q->pos < 1 || q->pos > UINT32_MAX)
+		return FREQ_ABSENT;
+	return w->a->db[d].freq->find(w->cursor[d], contig, q->pos, base + q->ref, q->n_ref, base + q->alt, q->n_alt, hit, e);
+}
+
 /* n asks of one database, those from `lo` on, or w->ask0 + order[0] and so on. */
 static void
 look_some(struct annot_work *w, int d, const uint32_t *order, int64_t lo, int64_t n, struct err *e)
 {
 	const struct annot *a = w->a;
-	const struct freq *f = a->db[d].freq;
-	struct freq_cursor *k = w->cursor[d];
 	int n_db = a->n_db, n_tag = a->n_tag, explain = a->explain;
 	fval *val = w->all_val + a->db[d].tag;
 	uint8_t *status = w->all_status + d;
@@ -179,24 +193,15 @@ look_some(struct annot_work *w, int d, const uint32_t *order, int64_t lo, int64_
 	for (int64_t i = 0; i < n && !e->code; i++) {
 		int64_t at = order ? order[i] : lo - ask0 + i;
 		const struct ask *q = &w->ask[ask0 + at];
-		struct seen *g = &w->seen[q->name];
-		const char *base = q->pool ? w->pool.s : (const char *)w->base;
-		enum freq_status s = FREQ_ABSENT;
-		int contig = g->db[d];
 		struct freq_hit hit;
+		enum freq_status s = ask_one(w, d, q, &hit, e);
 
-		if (q->how == ASK_NOT)
-			s = FREQ_UNSUPPORTED;
-		else if (contig < 0)
-			s = FREQ_NO_CONTIG;
-		else if (q->pos > 0 && q->pos <= UINT32_MAX)
-			s = f->find(k, contig, q->pos, base + q->ref, q->n_ref, base + q->alt, q->n_alt, &hit, e);
 		if (s == FREQ_FOUND) {
 			s = take_values(w, d, &hit, val + at * n_tag, e);
-			g->found[d]++;
+			w->seen[q->name].found[d]++;
 		}
 		if (explain)
-			w->all_site[at * n_db + d] = look_site(w, d, q, contig, e);
+			w->all_site[at * n_db + d] = look_site(w, d, q, w->seen[q->name].db[d], e);
 		status[at * n_db] = (uint8_t)s;
 		count[s]++;
 	}
@@ -248,9 +253,8 @@ sort_half(const uint32_t *key, const uint32_t *from, uint32_t *to, int64_t n, in
 
 /* Whether n asks go to and fro in the genome. */
 static int
-disordered(const struct annot_work *w, int64_t n)
+disordered(const struct ask *q, int64_t n)
 {
-	const struct ask *q = w->ask + w->ask0;
 	int64_t back = 0;
 
 	for (int64_t i = 1; i < n; i++)
@@ -306,7 +310,7 @@ int
 annot_look(struct annot_work *w, int64_t line, int64_t r, struct err *e)
 {
 	const struct annot *a = w->a;
-	int64_t most = LOOK_VALUES / (a->n_tag + 1), hi = line, n;
+	int64_t most = w->straight ? 0 : LOOK_VALUES / (a->n_tag + 1), hi = line, n;
 	int sort;
 
 	w->ask0 = w->line[line].ask;
@@ -321,7 +325,7 @@ annot_look(struct annot_work *w, int64_t line, int64_t r, struct err *e)
 	for (int64_t i = 0; i < n; i++)
 		w->seen[w->ask[w->ask0 + i].name].alts++;
 	w->alts += n;
-	sort = disordered(w, n);
+	sort = disordered(w->ask + w->ask0, n);
 	if (sort)
 		in_order(w, n);
 	for (int d = 0; d < a->n_db && !e->code; d++) {
@@ -331,6 +335,52 @@ annot_look(struct annot_work *w, int64_t line, int64_t r, struct err *e)
 			look_some(w, d, sort ? w->order2 : NULL, w->ask0, n, e);
 	}
 	return e->code;
+}
+
+int
+annot_one_by_one(const struct annot *a)
+{
+	for (int d = 0; d < a->n_db; d++)
+		if (!a->db[d].freq->print)
+			return 0;
+	return !a->n_most && !a->expr && !a->explain;
+}
+
+int
+annot_disordered(const struct annot_work *w)
+{
+	return w->to_and_fro;
+}
+
+void
+annot_straight(struct annot_work *w)
+{
+	w->straight = annot_one_by_one(w->a);
+	w->to_and_fro = w->straight && disordered(w->ask, w->n_ask);
+	w->straight &= !w->to_and_fro;
+}
+
+uint8_t *
+annot_one_ask(struct annot_work *w, int d, const struct line *l, uint8_t *o, struct err *e)
+{
+	const struct annot_db *b = &w->a->db[d];
+	const struct ask *q = &w->ask[l->ask];
+	struct freq_hit hit;
+	enum freq_status s = ask_one(w, d, q, &hit, e);
+	fval filter = FVAL_MISSING;
+	uint8_t *to = o;
+
+	if (s == FREQ_FOUND) {
+		to = (uint8_t *)b->freq->print(w->cursor[d], &hit, (char *)o, &filter, e);
+		if (!to)
+			s = take_values(w, d, &hit, w->one_val + b->tag, e);
+		else if (b->freq->cols->filter >= 0 && filter != w->pass[d] && !is_pass(w, d, filter, e))
+			s = FREQ_FOUND_FILTERED;
+		w->seen[q->name].found[d]++;
+	}
+	w->one_status[d] = (uint8_t)s;
+	w->count[d * N_FREQ + s]++;
+	return to;
 }
 
 /* --- a record ---------------------------------------------------------------------- */

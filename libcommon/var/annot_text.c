@@ -6,6 +6,8 @@
 #include <string.h>
 #include "base/mem.h"
 #include "var/annot_work.h"
+#include "var/fval_line.h"
+#include "var/mask64.h"
 #include "var/scan.h"
 
 /* The tab that ends a column which begins at p, on a line whose end is somewhere ahead; NULL when the line ends first.  Columns are a few
@@ -62,54 +64,116 @@ ask_alts(struct annot_work *w, struct line *l, int64_t pos, const uint8_t *ref, 
 	}
 }
 
+/* Where columns of a line end. */
+struct ends {
+	int64_t pos;
+	const uint8_t *id, *ref, *alt, *qual, *filter, *info;   /* the tabs in front of these columns, and that behind REF is alt's, and so on */
+	const uint8_t *info_end, *end;  /* INFO's end, with a carriage return left out; the line end, or the end of the chunk */
+};
+
+/* A line whose POS begins at p, one byte after the other; 0 with e set. */
+static int
+slow_ends(const uint8_t *line, const uint8_t *p, const uint8_t *stop, struct ends *x, struct err *e)
+{
+	const uint8_t *digits = p, *end;
+
+	x->pos = 0;
+	/* 18 digits do not overflow; a line end stops this, too. */
+	while ((unsigned)(*p - '0') < 10 && p - digits < 18)
+		x->pos = 10 * x->pos + (*p++ - '0');
+	x->id = p;
+	x->ref = p == digits || *p != '\t' ? NULL : column(x->id + 1);
+	x->alt = x->ref ? column(x->ref + 1) : NULL;
+	x->qual = x->alt ? column(x->alt + 1) : NULL;
+	x->filter = x->qual ? column(x->qual + 1) : NULL;
+	x->info = x->filter ? column(x->filter + 1) : NULL;
+	if (!x->info) {
+		end = memchr(line, '\n', (size_t)(stop - line));
+		scan_bad_line(line, end ? end : stop, !x->ref ? "POS is no number" : "it ends before INFO", e);
+		return 0;
+	}
+	end = memchr(x->info + 1, '\n', (size_t)(stop - x->info - 1));
+	x->end = end ? end : stop;              /* not with whole lines */
+	p = memchr(x->info + 1, '\t', (size_t)(x->end - x->info - 1));
+	if (!p)
+		p = x->end > x->info + 1 && x->end[-1] == '\r' ? x->end - 1 : x->end;
+	x->info_end = p;
+	return 1;
+}
+
+/* The same by one look at 64 bytes, where columns are as short as they mostly are; 0: they are not. */
+static inline int
+quick_ends(const uint8_t *p, const uint8_t *stop, struct ends *x)
+{
+	uint64_t nl = mask64(p, '\n'), tab = mask64(p, '\t') & (nl - 1) & ~nl, six = tab, digits;
+
+	for (int i = 0; i < 5; i++)
+		six &= six - 1;
+	if (!six)
+		return 0;
+	x->id = p + __builtin_ctzll(tab);
+	if ((size_t)(x->id - p) - 1 > 7)
+		return 0;
+	digits = (fval_load8((const char *)p) ^ FVAL_ZEROS) << (64 - 8 * (x->id - p));
+	if (fval_not_digits(digits))
+		return 0;
+	x->pos = fval_from_digits(digits);
+	tab &= tab - 1;
+	x->ref = p + __builtin_ctzll(tab);
+	tab &= tab - 1;
+	x->alt = p + __builtin_ctzll(tab);
+	tab &= tab - 1;
+	x->qual = p + __builtin_ctzll(tab);
+	tab &= tab - 1;
+	x->filter = p + __builtin_ctzll(tab);
+	x->info = p + __builtin_ctzll(six);
+	six &= six - 1;
+	x->end = nl ? p + __builtin_ctzll(nl) : memchr(p + 64, '\n', stop - p > 64 ? (size_t)(stop - p - 64) : 0);
+	if (!x->end || x->end >= stop)
+		return 0;
+	x->info_end = six ? p + __builtin_ctzll(six) : nl ? NULL : memchr(x->info + 1, '\t', (size_t)(x->end - x->info - 1));
+	if (!x->info_end)
+		x->info_end = x->end - (x->end > x->info + 1 && x->end[-1] == '\r');
+	return 1;
+}
+
 /* Reads a line whose POS begins at p; returns what comes behind it, or NULL with e set.  *in: whether it lies in the regions. */
 static const uint8_t *
 read_line(struct annot_work *w, struct chunk *c, const uint8_t *line, const uint8_t *p, int *in, struct err *e)
 {
-	const uint8_t *stop = c->data + c->n, *digits = p, *id, *ref, *alt, *qual, *filter, *end, *tab;
+	const uint8_t *stop = c->data + c->n;
+	struct ends x;
 	struct line *l;
-	int64_t pos = 0;
 
-	/* 18 digits do not overflow; a line end stops this, too. */
-	while ((unsigned)(*p - '0') < 10 && p - digits < 18)
-		pos = 10 * pos + (*p++ - '0');
-	id = p;
-	ref = p == digits || *p != '\t' ? NULL : column(id + 1);
-	alt = ref ? column(ref + 1) : NULL;
-	qual = alt ? column(alt + 1) : NULL;
-	filter = qual ? column(qual + 1) : NULL;
-	tab = filter ? column(filter + 1) : NULL;
-	if (!tab) {
-		end = memchr(line, '\n', (size_t)(stop - line));
-		scan_bad_line(line, end ? end : stop, !ref ? "POS is no number" : "it ends before INFO", e);
+	if (!quick_ends(p, stop, &x) && !slow_ends(line, p, stop, &x, e))
+		return NULL;
+	if (x.ref + 1 == x.alt || x.alt + 1 == x.qual) {
+		scan_bad_line(line, x.info, "REF or ALT is empty", e);
 		return NULL;
 	}
-	if (ref + 1 == alt || alt + 1 == qual) {
-		scan_bad_line(line, tab, "REF or ALT is empty", e);
-		return NULL;
-	}
-	end = memchr(tab + 1, '\n', (size_t)(stop - tab - 1));
-	if (!end)
-		end = stop;                     /* not with whole lines */
 	c->stats.in++;
-	if (w->a->region && !region_has(w->a->region, w->seen[w->now].region, pos)) {
+	if (w->a->region && !region_has(w->a->region, w->seen[w->now].region, x.pos)) {
 		c->stats.outside++;
 		*in = 0;
-		return end + 1;
+		return x.end + 1;
 	}
 	*in = 1;
 	l = annot_add_line(w);
-	l->pos = pos;
+	l->pos = x.pos;
 	l->at = (uint32_t)(line - c->data);
-	l->end = (uint32_t)(end + (end < stop) - c->data);
-	l->filter = (uint32_t)(filter + 1 - c->data);
-	l->info = (uint32_t)(tab + 1 - c->data);
-	p = memchr(tab + 1, '\t', (size_t)(end - tab - 1));
-	if (!p)
-		p = end > tab + 1 && end[-1] == '\r' ? end - 1 : end;
-	l->info_end = (uint32_t)(p - c->data);
-	ask_alts(w, l, pos, ref + 1, (size_t)(alt - ref - 1), alt + 1, qual, e);
-	return end + 1;
+	l->end = (uint32_t)(x.end + (x.end < stop) - c->data);
+	l->filter = (uint32_t)(x.filter + 1 - c->data);
+	l->info = (uint32_t)(x.info + 1 - c->data);
+	l->info_end = (uint32_t)(x.info_end - c->data);
+	ask_alts(w, l, x.pos, x.ref + 1, (size_t)(x.alt - x.ref - 1), x.alt + 1, x.qual, e);
+	return x.end + 1;
+}
+
+/* Names of contigs are a few bytes, mostly. */
+static inline int
+same_name(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	return n <= 8 ? !((fval_load8((const char *)a) ^ fval_load8((const char *)b)) << (64 - 8 * n)) : !memcmp(a, b, n);
 }
 
 static int
@@ -120,7 +184,7 @@ read_chunk(struct annot_work *w, struct chunk *c, struct err *e)
 	int in;
 
 	while (p && p < stop && !e->code) {
-		if (!r || (size_t)(stop - p) <= r->n || memcmp(p, w->base + r->at, r->n) || p[r->n] != '\t')
+		if (!r || (size_t)(stop - p) <= r->n || !same_name(p, w->base + r->at, r->n) || p[r->n] != '\t')
 			r = new_run(w, p, stop, e);
 		if (!r)
 			break;
@@ -202,28 +266,16 @@ copy_others(const struct annot_work *w, uint8_t *o, const uint8_t *p, const uint
 	return o;
 }
 
-/* What stays of INFO; *semi = 1 when there is anything, so that a tag needs its semicolon. */
-static inline uint8_t *
-put_info(const struct annot_work *w, uint8_t *o, const uint8_t *p, const uint8_t *end, int *semi)
+/* Whether INFO may hold tags of ours. */
+static inline int
+maybe_ours(const struct annot_work *w, const uint8_t *p, size_t n)
 {
 	const struct annot *a = w->a;
-	size_t n = (size_t)(end - p);
 	int found = 0;
 
-	*semi = 0;
-	if (n == 0 || (n == 1 && *p == '.'))
-		return o;
 	for (int i = 0; i < a->n_db && !found; i++)
 		found = maybe_there(p, n, a->db[i].prefix, a->db[i].n_prefix);
-	if (found) {
-		o = copy_others(w, o, p, end, &found);
-		*semi = found > 0;
-	} else {
-		memcpy(o, p, n);
-		o += n;
-		*semi = o[-1] != ';';
-	}
-	return o;
+	return found;
 }
 
 /* --- tags --------------------------------------------------------------------- */
@@ -335,6 +387,18 @@ put_fields_one(struct annot_work *w, uint8_t *o, const struct annot_db *d, struc
 	return o;
 }
 
+/* Asks for the one ALT of a record, and puts what was found. */
+static uint8_t *
+put_asked(struct annot_work *w, uint8_t *o, const struct line *l, int d, struct err *e)
+{
+	uint8_t *to = annot_one_ask(w, d, l, o, e);
+
+	if (to)
+		return to;
+	w->val = w->one_val;
+	return put_fields_one(w, o, &w->a->db[d], e);
+}
+
 static uint8_t *
 put_fields(struct annot_work *w, uint8_t *o, const struct annot_db *d, struct err *e)
 {
@@ -441,30 +505,58 @@ room_for(struct annot_work *w, const struct line *l)
 	annot_room(w, w->room);
 }
 
+/* A record up to INFO's end, INFO without tags of ours; *semi = 1 when there is any of it, so that a tag needs its semicolon. */
+static inline uint8_t *
+put_head(const struct annot_work *w, uint8_t *o, const struct line *l, int marked, int *semi)
+{
+	const uint8_t *from = w->base + l->at, *p = w->base + l->info, *end = w->base + l->info_end;
+	size_t n = (size_t)(end - p);
+
+	if (marked) {
+		o = copy_line(o, from, l->filter - l->at);
+		o = put_filter(w, o, w->base + l->filter, l->info - 1 - l->filter);
+		*o++ = '\t';
+		from = p;
+	}
+	*semi = 0;
+	if (n == 0 || (n == 1 && *p == '.'))
+		return copy_line(o, from, (size_t)(p - from));
+	if (!maybe_ours(w, p, n)) {
+		*semi = end[-1] != ';';
+		return copy_line(o, from, (size_t)(end - from));
+	}
+	o = copy_others(w, copy_line(o, from, (size_t)(p - from)), p, end, semi);
+	*semi = *semi > 0;
+	return o;
+}
+
 static int
 put_line(struct annot_work *w, const struct line *l, int marked, struct err *e)
 {
-	const uint8_t *base = w->base;
-	size_t head = (marked ? l->filter : l->info) - l->at;
 	uint8_t *o, before = 0;
 	size_t at = 0;
-	int semi;
+	int semi, straight = w->straight && l->n_ask == 1;
 
+	if (straight) {
+		w->n_alt = 1;
+		w->status = w->one_status;
+		w->text.n = 0;
+		w->n_held = 0;
+		w->alts++;
+		w->seen[w->now].alts++;
+	}
 	room_for(w, l);
 	o = w->out + w->n_out;
-	o = copy_line(o, base + l->at, head);
-	if (marked) {
-		o = put_filter(w, o, base + l->filter, l->info - 1 - l->filter);
-		*o++ = '\t';
-	}
-	o = put_info(w, o, base + l->info, base + l->info_end, &semi);
+	o = put_head(w, o, l, marked, &semi);
 	/* Each tag begins with a semicolon.  Where the first needs none, it is put over what stands before, for now. */
 	if (!semi) {
 		before = *--o;
 		at = (size_t)(o - w->out);
 	}
 	for (int d = 0; d < w->a->n_db; d++) {
-		if (w->any[d])
+		if (straight)
+			o = put_asked(w, o, l, d, e);
+		else if (w->any[d])
 			o = put_fields(w, o, &w->a->db[d], e);
 		o = put_status(w, o, d);
 		if (w->a->explain) {
@@ -477,7 +569,7 @@ put_line(struct annot_work *w, const struct line *l, int marked, struct err *e)
 	}
 	if (!semi)
 		w->out[at] = before;
-	o = copy_line(o, base + l->info_end, l->end - l->info_end);
+	o = copy_line(o, w->base + l->info_end, l->end - l->info_end);
 	w->n_out = (size_t)(o - w->out);
 	return e->code;
 }
@@ -493,5 +585,6 @@ annot_text(struct annot_work *w, struct chunk *c, struct err *e)
 		return err_set(e, ERR_DATA, "a line that does not end");
 	annot_start(w, c);
 	read_chunk(w, c, e);
+	annot_straight(w);
 	return annot_write(w, c, put_line, e);
 }

@@ -97,6 +97,11 @@ struct annot_work {
 	struct str text;
 	fval *pass;                     /* [n_db] the lasting text that is PASS, once it was seen */
 
+	int straight;                   /* records of one ALT are looked up when they are written, and found values go into the line at once */
+	int to_and_fro;                 /* not so because of the order of asks */
+	fval *one_val;                  /* then: [n_tag] */
+	uint8_t *one_status;            /* [n_db] */
+
 	/* the record in hand */
 	int n_alt;
 	const struct ask *first;
@@ -122,6 +127,11 @@ int64_t annot_contig(struct annot_work *w, const char *name, size_t n);
 void annot_ask(struct annot_work *w, int64_t pos, const uint8_t *ref, size_t n_ref, const uint8_t *alt, size_t n_alt, struct err *e);
 /* Looks up what is asked from a line on, which belongs to run r, as many lines at once as is good. */
 int annot_look(struct annot_work *w, int64_t line, int64_t r, struct err *e);
+/* Sets straight for a chunk whose asks are known. */
+void annot_straight(struct annot_work *w);
+/* Asks one database for an ask of a record of one ALT.  o: where the line goes on; returns where it goes on behind the values, or NULL: they are in
+ * w->one_val. */
+uint8_t *annot_one_ask(struct annot_work *w, int d, const struct line *l, uint8_t *o, struct err *e);
 /* Takes a record in hand whose asks were looked up.  1 when it passes the filters. */
 int annot_take(struct annot_work *w, const struct line *l, struct err *e);
 /* A text value of val; TEXT_PAD bytes from its first on may be read. */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "os/bgzf.h"
 #include "os/file.h"
+#include "os/mapped.h"
 #include "var/fasta_impl.h"
 
 #define WINDOW (64 << 10)               /* bytes that a view reads at once */
@@ -296,8 +297,10 @@ map_file(struct fasta *f, int64_t room)
 	if (f->bgzip || f->size > room)
 		return;
 	p = mmap(NULL, (size_t)f->size, PROT_READ, MAP_PRIVATE, f->fd, 0);
-	if (p != MAP_FAILED)
-		f->map = p;
+	if (p == MAP_FAILED)
+		return;
+	f->map = p;
+	mapped_note(p, (size_t)f->size, f->path);
 }
 
 static int
@@ -340,6 +343,7 @@ fasta_open(const char *path, int64_t room, struct err *e)
 		map_file(f, room);
 	if (!e->code && !fasta_index(f, e))
 		check_some(f, e);
+	fasta_alias_make(f);
 	if (e->code) {
 		fasta_close(f);
 		return NULL;
@@ -352,6 +356,7 @@ fasta_close(struct fasta *f)
 {
 	if (!f)
 		return;
+	mapped_forget(f->map);
 	if (f->map)
 		munmap((void *)(uintptr_t)f->map, (size_t)f->size);
 	if (f->fd >= 0)
@@ -360,6 +365,7 @@ fasta_close(struct fasta *f)
 	mem_free(f->block);
 	mem_free(f->contig);
 	map_clear(&f->find);
+	alias_free(f->alias);
 	strs_clear(&f->name);
 	str_clear(&f->note);
 	mem_free(f);

@@ -19,7 +19,13 @@ fasta_alias(const struct fasta *f, const char *name, int64_t n, int64_t length)
 
 	if (found >= 0)
 		return length < 0 || length == f->contig[found].length ? found : -1;
-	return alias_find(name, (size_t)n, length, contig, f, f->n);
+	return alias_find(f->alias, name, (size_t)n, length);
+}
+
+void
+fasta_alias_make(struct fasta *f)
+{
+	f->alias = alias_make(contig, f, f->n);
 }
 
 int

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include "base/str.h"
+#include "var/alias.h"
 #include "var/fasta.h"
 
 struct contig {
@@ -34,6 +35,7 @@ struct fasta {
 	struct contig *contig;  /* [n] as in the index */
 	struct strs name;
 	struct map find;
+	struct alias *alias;    /* contigs by other names */
 	atomic_int n_view;
 	struct str note;
 };
@@ -44,6 +46,8 @@ struct fasta *fasta_of(const struct fasta_view *v);
 /* The byte of the text at an offset, or -1 behind its end and with e set. */
 int fasta_byte(struct fasta_view *v, int64_t offset, struct err *e);
 
+/* Sets alias, once all contigs are known. */
+void fasta_alias_make(struct fasta *f);
 /* Reads or makes .gzi and .fai, and checks what is in them as far as the numbers go. */
 int fasta_index(struct fasta *f, struct err *e);
 /* Makes the contigs (and, for bgzip, the blocks, or compares them with those that are there)

@@ -2,7 +2,6 @@
 #include "var/freq.h"
 
 #include <string.h>
-#include "var/alias.h"
 
 const char *const freq_names[N_FREQ] = { "FOUND", "FOUND_FILTERED", "SITE_ONLY", "ABSENT", "NO_CONTIG", "UNSUPPORTED" };
 
@@ -16,13 +15,10 @@ list(const void *ctx, int i, size_t *n, int64_t *length)
 	return f->contig[i];
 }
 
-int
-freq_contig(const struct freq *f, const char *name, size_t n, int64_t length)
+struct alias *
+freq_alias(const struct freq *f)
 {
-	for (int i = 0; i < f->n_contig; i++)
-		if (strlen(f->contig[i]) == n && memcmp(f->contig[i], name, n) == 0)
-			return i;
-	return alias_find(name, n, length, list, f, f->n_contig);
+	return alias_make(list, f, f->n_contig);
 }
 
 int

@@ -11,6 +11,7 @@
 #define OVX_FREQ_H
 
 #include "base/err.h"
+#include "var/alias.h"
 #include "var/frows.h"
 
 enum freq_status { FREQ_FOUND, FREQ_FOUND_FILTERED, FREQ_SITE_ONLY, FREQ_ABSENT, FREQ_NO_CONTIG, FREQ_UNSUPPORTED, N_FREQ };
@@ -27,6 +28,14 @@ struct freq_hit {
 typedef void freq_at_fn(void *ctx, const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt);
 
 struct freq_cursor;
+
+/* A column that is written as text: key, FREQ_KEY_PAD bytes from whose first on may be read, and value. */
+#define FREQ_KEY_PAD 32
+struct freq_tag {
+	const char *key;
+	uint32_t n_key;
+	int col;
+};
 
 struct freq {
 	const struct fcols *cols;
@@ -51,6 +60,11 @@ struct freq {
 	 * when all texts are of that kind. */
 	int (*values)(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n, fval *out, struct err *e);
 	int lasting;
+	/* May be NULL.  tags says once which n columns are to be printed, and how they are called (t's keys must stay); print puts keys and
+	 * values of a row, of those that are not missing, at o, where there is room for all keys, FVAL_PRINT bytes for each value and 64
+	 * more, and returns the end.  *filter: the value of FILTER, if the columns have one.  NULL: this row is not to be had that way, or e is set. */
+	void (*tags)(struct freq_cursor *k, const struct freq_tag *t, int n);
+	char *(*print)(struct freq_cursor *k, const struct freq_hit *hit, char *o, fval *filter, struct err *e);
 	void (*at)(struct freq_cursor *k, int contig, int64_t pos, freq_at_fn *fn, void *ctx, struct err *e);
 	void (*close)(struct freq *f);
 	/* May be NULL.  Told once a stretch of queries of one contig is coming (their n positions, in any order), so that it can
@@ -58,9 +72,8 @@ struct freq {
 	int (*ahead)(struct freq_cursor *k, int contig, const int64_t *pos, int64_t n, struct err *e);
 };
 
-/* Number of the contig of this name (n bytes): the exact name, else an alias (chr, M/MT, RefSeq) where lengths do not speak
- * against it (length: of the asking side, -1 = unknown); -1 = none. */
-int freq_contig(const struct freq *f, const char *name, size_t n, int64_t length);
+/* Its contigs, for other names of them (alias_find: chr, M/MT, RefSeq, where lengths do not speak against it); free with alias_free. */
+struct alias *freq_alias(const struct freq *f);
 /* 37 or 38 when the contigs' lengths are those of that human genome, else 0. */
 int freq_build(const struct freq *f);
 

@@ -73,4 +73,25 @@ fval fval_ratio(struct fval_rule r, double q, int64_t b, int *near);
  * 0 when v is no value that the rule prints. */
 int fval_interval(struct fval_rule r, fval v, double *lo, double *hi);
 
+/* What the numbers of a rule look like, by their exponents: text in front of the digits, a point among them, text behind. */
+#define FVAL_LOOK0 (-18)
+#define FVAL_LOOKS 36
+struct fval_look {
+	double scale;                   /* to all digits before the point */
+	uint64_t before, keep, point, behind;
+	uint8_t n_before, n_digits, n_behind, room[13];
+};
+struct fval_looks {
+	struct fval_rule rule;
+	int quick;                      /* 0: the style is not that simple */
+	int by_double;                  /* a double decides, but near to a tie */
+	int up;                         /* bits by which eight digits are too many */
+	int64_t top;                    /* one digit more than there are */
+	struct fval_look at[FVAL_LOOKS];
+};
+void fval_looks(struct fval_looks *t, struct fval_rule r);
+/* The bytes that fval_print makes of fval_quotient and of fval_ratio, at most FVAL_PRINT, in about half the time; returns how many. */
+int fval_put_quotient(const struct fval_looks *t, int64_t a, int64_t b, char *out);
+int fval_put_ratio(const struct fval_looks *t, double q, int64_t b, char *out);
+
 #endif

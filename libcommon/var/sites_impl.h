@@ -3,11 +3,9 @@
 #ifndef OVX_SITES_IMPL_H
 #define OVX_SITES_IMPL_H
 
+#include "var/mask64.h"
 #include "var/norm.h"
 #include "var/sites.h"
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 /* The declaration of an INFO key, or NULL. */
 const struct sites_info *sites_info(const struct sites_head *h, const char *id);
@@ -103,30 +101,5 @@ int sites_add_key(struct sites_parser *p, const char *s, size_t n, int col);
 /* Walks INFO and notes where values of columns stand.  val: not NULL for usual numbers of columns that are not late: they go there at once.  0 when that
  * could not be: then INFO is to be walked again without. */
 int sites_read_info(struct sites_parser *p, const struct sites_record *r, fval *val);
-
-/* Bit i: p[i] is c.  64 bytes are read. */
-#ifdef __SSE2__
-static inline uint64_t
-sites_equal16(const char *p, char c)
-{
-	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), _mm_set1_epi8(c)));
-}
-
-static inline uint64_t
-sites_equal64(const char *p, char c)
-{
-	return sites_equal16(p, c) | sites_equal16(p + 16, c) << 16 | sites_equal16(p + 32, c) << 32 | sites_equal16(p + 48, c) << 48;
-}
-#else
-static inline uint64_t
-sites_equal64(const char *p, char c)
-{
-	uint64_t m = 0;
-
-	for (int i = 0; i < 64; i++)
-		m |= (uint64_t)(p[i] == c) << i;
-	return m;
-}
-#endif
 
 #endif

@@ -196,7 +196,7 @@ expect(struct sites_parser *p, const char *s, const char *end)
 static inline uint64_t
 delimiters(const char *base, const char *end)
 {
-	uint64_t m = sites_equal64(base, ';');
+	uint64_t m = mask64(base, ';');
 
 	return end - base < 64 ? (m & (((uint64_t)1 << (end - base)) - 1)) | (uint64_t)1 << (end - base) : m;
 }

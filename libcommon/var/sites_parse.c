@@ -321,7 +321,7 @@ cell_end(const char *s, const char *end)
 static inline int
 split_short(struct sites_record *r, const char *s)
 {
-	uint64_t m = sites_equal64(s, '\t');
+	uint64_t m = mask64(s, '\t');
 	const char *tab[6];
 	fval pos;
 

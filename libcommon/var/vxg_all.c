@@ -31,59 +31,95 @@ flags_all(const struct vxflags *f, int n, uint8_t *out)
 		out[vxbits_get(f->p, k, f->w)] = f->kind == VXFLAGS_LIST;
 }
 
-/* m codes, as vxints_code. */
-static void
-codes_all(const struct vxints *x, int m, int64_t *restrict out)
+/* Where element k of some goes: they stand one behind the other, or have places. */
+#define PLACE(at, k) ((at) ? (at)[k] : (k))
+
+/* m codes, as vxints_code, to their places. */
+VXBITS_INLINE void
+codes_to(const struct vxints *x, int m, const uint16_t *restrict at, int64_t *restrict out)
 {
 	const uint8_t *code = x->code, *sub = code - x->sub, *exc = code + x->exc;
 	uint32_t w = x->w, shift = x->shift, w_sub = x->w_sub, w_exc = x->w_exc, n_exc = x->n_exc, k = 0, bit = 0;
 	uint64_t mask = ((uint64_t)1 << w) - 1, base = (uint64_t)x->base, exc_base = (uint64_t)x->exc_base;
+	int subs = x->flags & VXINTS_SUBS;
 
-	if (!(x->flags & VXINTS_SUBS) && !n_exc) {
+	if (!subs && !n_exc) {
 		for (int i = 0; i < m; i++, bit += w)
-			out[i] = (int64_t)(base + ((vxbits_load(code + (bit >> 3)) >> (bit & 7) & mask) << shift));
+			out[PLACE(at, i)] = (int64_t)(base + ((vxbits_load(code + (bit >> 3)) >> (bit & 7) & mask) << shift));
 		return;
 	}
-	if (x->flags & VXINTS_SUBS)
-		for (int i = 0; i < m; i++)
-			out[i] = (int64_t)(base + (vxbits_get(sub, (uint32_t)i / VXBITS_SUB, w_sub) << shift));
-	else
-		for (int i = 0; i < m; i++)
-			out[i] = (int64_t)base;
 	for (int i = 0; i < m; i++, bit += w) {
 		uint64_t v = vxbits_load(code + (bit >> 3)) >> (bit & 7) & mask;
 
-		if (v == mask && k < n_exc)
-			out[i] = (int64_t)(exc_base + vxbits_get(exc, k++, w_exc));
-		else
-			out[i] = (int64_t)((uint64_t)out[i] + (v << shift));
+		if (subs && i % VXBITS_SUB == 0)
+			base = (uint64_t)x->base + (vxbits_get(sub, (uint32_t)i / VXBITS_SUB, w_sub) << shift);
+		out[PLACE(at, i)] = (int64_t)(v == mask && k < n_exc ? exc_base + vxbits_get(exc, k++, w_exc) : base + (v << shift));
 	}
 }
 
-/* Codes to their places: the mode where its flag is set, 1 where `one` is, else the next code (code[n_code] may be read). */
 static void
-spread(const int64_t *restrict code, int64_t mode, const struct vxflags *at_mode, const struct vxflags *ones, int n, int64_t *restrict out)
+codes_all(const struct vxints *x, int m, int64_t *restrict out)
 {
-	uint8_t at[VXG_ROWS], one[VXG_ROWS];
-	int k = 0;
+	codes_to(x, m, NULL, out);
+}
 
-	flags_all(at_mode, n, at);
-	if (!ones) {
-		for (int i = 0; i < n; i++) {
-			int64_t c = code[k];
+static void
+codes_at(const struct vxints *x, int m, const uint16_t *restrict at, int64_t *restrict out)
+{
+	codes_to(x, m, at, out);
+}
 
-			out[i] = at[i] ? mode : c;
-			k += !at[i];
+static void
+fill(int64_t *restrict out, int n, int64_t v)
+{
+	for (int i = 0; i < n; i++)
+		out[i] = v;
+}
+
+/* Where flags are not set: at[], ascending; how many.  also: those of it that are not set there, either, or NULL. */
+static int
+unset(const struct vxflags *f, const struct vxflags *also, int n, uint16_t *restrict at)
+{
+	int m = 0;
+
+	if (f->kind == VXFLAGS_DENSE && (!also || also->kind == VXFLAGS_DENSE)) {
+		for (int i = 0; i < n; i += 64) {
+			uint64_t x = ~(vxbits_load(f->p + i / 8) | (also ? vxbits_load(also->p + i / 8) : 0));
+
+			if (n - i < 64)
+				x &= ((uint64_t)1 << (n - i)) - 1;
+			for (; x; x &= x - 1)
+				at[m++] = (uint16_t)(i + __builtin_ctzll(x));
 		}
-		return;
-	}
-	flags_all(ones, n, one);
-	for (int i = 0; i < n; i++) {
-		int64_t c = one[i] ? 1 : code[k];
+	} else {
+		uint8_t set[VXG_ROWS], set2[VXG_ROWS] = {0};
 
-		out[i] = at[i] ? mode : c;
-		k += !(at[i] | one[i]);
+		flags_all(f, n, set);
+		if (also)
+			flags_all(also, n, set2);
+		for (int i = 0; i < n; i++) {
+			at[m] = (uint16_t)i;
+			m += !(set[i] | set2[i]);
+		}
 	}
+	return m;
+}
+
+/* The mode where its flag is set, 1 where `ones` is, else the next code. */
+static void
+spread(const struct vxints *x, const struct vxflags *ones, int n, int64_t *restrict out)
+{
+	uint16_t at[VXG_ROWS];
+	int m;
+
+	fill(out, n, x->mode);
+	if (ones) {
+		m = unset(&x->at_mode, NULL, n, at);
+		for (int k = 0; k < m; k++)
+			out[at[k]] = 1;
+	}
+	m = unset(&x->at_mode, ones, n, at);
+	codes_at(x, m < x->n ? m : x->n, at, out);
 }
 
 /* n numbers of rows that are shared. */
@@ -106,21 +142,14 @@ rows_all(const struct vxints *x, int n, int64_t *restrict out)
 static void
 ints_all(const struct vxints *x, int n, const fval *parent, const struct vxflags *ones, int64_t *restrict out)
 {
-	int64_t code[VXG_ROWS + 1];
-
 	if (x->flags & VXINTS_ROW) {
 		rows_all(x, n, out);
 	} else if (x->flags & VXINTS_CONST) {
-		int64_t base = x->base;
-
-		for (int i = 0; i < n; i++)
-			out[i] = base;
+		fill(out, n, x->base);
 	} else if (!(x->flags & VXINTS_MODE)) {
 		codes_all(x, n < x->n ? n : x->n, out);
 	} else {
-		codes_all(x, x->n, code);
-		code[x->n] = 0;
-		spread(code, x->mode, &x->at_mode, x->flags & VXINTS_OVER ? ones : NULL, n, out);
+		spread(x, x->flags & VXINTS_OVER ? ones : NULL, n, out);
 	}
 	if (x->flags & VXINTS_REST)
 		for (int i = 0; i < n; i++)
@@ -177,27 +206,25 @@ static void
 own_all(const struct vxg_block *b, const struct fcols *cols, int col, const fval *an, fval *out)
 {
 	const struct vxg_col *c = &b->col[col];
-	int n = (int)b->n, m = 0;
-	uint8_t off[VXG_ROWS];
-	fval from[VXG_ROWS] = {0}, got[VXG_ROWS];
+	int n = (int)b->n, m;
+	uint16_t at[VXG_ROWS];
+	fval from[VXG_ROWS], got[VXG_ROWS];
 
 	if (c->empty) {
-		for (int i = 0; i < n; i++)
-			out[i] = FVAL_MISSING;
+		fill(out, n, FVAL_MISSING);
 		return;
 	}
 	if (!c->where) {
 		stored_all(b, cols->ac, c, n, an, out);
 		return;
 	}
-	flags_all(&c->off, n, off);
-	for (int i = 0; i < n; i++)
-		if (!off[i])
-			from[m++] = an ? an[i] : 0;
+	m = unset(&c->off, NULL, n, at);
+	for (int k = 0; k < m && an; k++)
+		from[k] = an[at[k]];
 	stored_all(b, cols->ac, c, m, an ? from : NULL, got);
-	m = 0;
-	for (int i = 0; i < n; i++)
-		out[i] = off[i] ? FVAL_MISSING : got[m++];
+	fill(out, n, FVAL_MISSING);
+	for (int k = 0; k < m; k++)
+		out[at[k]] = got[k];
 }
 
 static void

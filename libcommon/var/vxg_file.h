@@ -61,8 +61,31 @@ struct ready {
 	const struct vxg_derived *derived;      /* NULL: it is not */
 };
 
+/* A tag of a row that is printed, and how its column in the block laid open is put: see vxg_print.c. */
+#define VXG_ZERO 48                     /* bytes of a key and a short text, copied in one piece */
+#define VXG_KEPT 32                     /* texts of a dictionary that are kept with the key in front */
+struct vxg_kept {
+	char s[63];                     /* VXG_ZERO are used: 64 bytes each */
+	uint8_t n;                      /* 0 = not yet */
+};
+struct vxg_put {
+	const char *key;
+	uint32_t n_key;
+	int col;
+	uint8_t how, type, where, off, n_zero;
+	const fval *val, *num, *den;    /* [rows] */
+	const double *table;
+	const struct vxg_derived *derived;      /* NULL: it is not */
+	struct vxg_kept *kept;          /* strings: [VXG_KEPT] by number */
+	char zero[VXG_ZERO];
+	struct fval_looks looks;
+};
+
 struct freq_cursor {
 	struct vxg *x;
+	struct vxg_put *put;            /* [n_put] tags to be printed */
+	int n_put;
+	int64_t put_id;                 /* the block that they are set for */
 	struct wide wide[VXG_TIERS];
 	int64_t val_id;                 /* the rare block whose values lie open */
 	fval *val;                      /* [n_col][VXG_STRIDE] */
@@ -96,6 +119,11 @@ const uint8_t *vxg_block_bytes(struct vxg *x, const struct vxg_index *q, int64_t
 /* Texts: of the dictionary, and of a block's heap (which the cursor keeps inflated). */
 const char *vxg_dict_text(struct vxg *x, int col, uint64_t i, size_t *n, struct err *e);
 const char *vxg_heap_text(struct freq_cursor *k, const struct vxg_block *b, int64_t id, int col, uint64_t i, size_t *n, struct err *e);
+/* Tags of rows that will be printed; the block of these rows, whose values lie open; one of its rows.  NULL: a text is too long. */
+void vxg_print_tags(struct freq_cursor *k, const struct freq_tag *t, int n);
+void vxg_print_free(struct freq_cursor *k);
+void vxg_print_block(struct freq_cursor *k, const struct vxg_block *b);
+char *vxg_print_row(struct freq_cursor *k, uint32_t row, char *o, struct err *e);
 /* The functions of struct freq. */
 void vxg_ask(struct freq *f);
 

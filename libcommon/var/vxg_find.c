@@ -49,7 +49,7 @@ cursor(struct freq *f, struct err *e)
 		k->wide[t].id = k->asked_id[t] = -1;
 		k->wide[t].contig = -1;
 	}
-	k->val_id = -1;
+	k->val_id = k->put_id = -1;
 	k->range[0].contig = k->range[1].contig = -1;
 	k->heap_id = -1;
 	return k;
@@ -70,6 +70,7 @@ cursor_free(struct freq_cursor *k)
 	mem_free(k->val);
 	mem_free(k->derived);
 	mem_free(k->ready);
+	vxg_print_free(k);
 	str_clear(&k->heap);
 	mem_free(k);
 }
@@ -359,7 +360,7 @@ find(struct freq_cursor *k, int contig, int64_t pos, const char *ref, uint32_t n
 
 	if (pos < 0 || pos > UINT32_MAX)
 		return FREQ_ABSENT;
-	q.code = vxg_allele_code(ref, n_ref, alt, n_alt, &q.stub);
+	q.code = n_ref == 1 && n_alt == 1 ? vxg_single_code(*ref, *alt) : vxg_allele_code(ref, n_ref, alt, n_alt, &q.stub);
 	for (int tier = VXG_TIERS - 1; tier >= 0; tier--) {
 		const struct wide *w = &k->wide[tier];
 
@@ -440,6 +441,15 @@ lay_open(struct freq_cursor *k, const struct vxg_block *b, int64_t id)
 	}
 }
 
+/* Whether the values of a row's block lie open: when so many of its rows are asked for that it is worth it. */
+static inline int
+is_open(struct freq_cursor *k, const struct vxg_block *b)
+{
+	if (k->val_id != k->found_id && k->wide[0].id == k->found_id)
+		lay_open(k, b, k->found_id);
+	return k->val_id == k->found_id;
+}
+
 static int
 values(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n, fval *out, struct err *e)
 {
@@ -457,9 +467,7 @@ values(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n,
 		return b->has_text;
 	}
 	/* One value alone is not worth it. */
-	if (n > 1 && k->wide[0].id == k->found_id && k->val_id != k->found_id)
-		lay_open(k, b, k->found_id);
-	if (k->val_id == k->found_id) {
+	if (n > 1 ? is_open(k, b) : k->val_id == k->found_id) {
 		const struct ready *ready = k->ready;
 
 		for (int i = 0; i < n; i++) {
@@ -474,6 +482,24 @@ values(struct freq_cursor *k, const struct freq_hit *hit, const int *col, int n,
 	for (int i = 0; i < n; i++)
 		out[i] = vxg_block_value(b, sh, col[i], row);
 	return b->has_text;
+}
+
+static char *
+print(struct freq_cursor *k, const struct freq_hit *hit, char *o, fval *filter, struct err *e)
+{
+	struct vxg_block *b = (struct vxg_block *)(uintptr_t)hit->block;
+	int f = k->x->d.cols.filter;
+	uint32_t row = (uint32_t)hit->row;
+
+	/* As the row before, mostly. */
+	if (k->put_id != k->found_id) {
+		if (b->tier || k->n_put < 2 || columns(k->x, b, k->found_id, e) || b->has_text || !is_open(k, b) || (f >= 0 && k->ready[f].derived))
+			return NULL;
+		vxg_print_block(k, b);
+	}
+	if (f >= 0)
+		*filter = k->val[(size_t)f * VXG_STRIDE + row];
+	return vxg_print_row(k, row, o, e);
 }
 
 static fval
@@ -583,6 +609,8 @@ vxg_ask(struct freq *f)
 	f->value = value;
 	f->values = values;
 	f->lasting = 1;
+	f->tags = vxg_print_tags;
+	f->print = print;
 	f->text = text;
 	f->at = at;
 }

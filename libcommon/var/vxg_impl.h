@@ -44,6 +44,14 @@ vxg_base(char c)
 
 	return x ^ x >> 1;
 }
+/* The code of one base for another. */
+static inline int
+vxg_single_code(char ref, char alt)
+{
+	int r = vxg_base(ref), a = vxg_base(alt);
+
+	return r == a ? VXG_LONG : r * 3 + a - (a > r);
+}
 /* The code of a minimal allele; DEL and INS: *stub, 15 bits: the anchor, and the bases behind a leading 1. */
 int vxg_allele_code(const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt, uint32_t *stub);
 /* Bases of code < VXG_LONG; returns lengths. */

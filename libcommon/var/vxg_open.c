@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "os/deflate.h"
 #include "os/file.h"
+#include "os/mapped.h"
 
 int
 vxg_broken(const struct vxg *x, const char *what, struct err *e)
@@ -133,6 +134,7 @@ close_db(struct freq *f)
 
 	if (!x)
 		return;
+	mapped_forget(x->map);
 	if (x->map)
 		munmap((void *)(uintptr_t)x->map, x->size);
 	if (x->fd >= 0)
@@ -216,8 +218,10 @@ vxg_open_fd(int fd, const char *name, int64_t room, struct err *e)
 		void *p = mmap(NULL, x->size, PROT_READ, MAP_SHARED, fd, 0);
 
 		x->map = p == MAP_FAILED ? NULL : p;
-		if (x->map)
+		if (x->map) {
 			madvise(p, x->size, MADV_RANDOM);
+			mapped_note(p, x->size, x->name);
+		}
 	}
 	if (!e->code && !x->map) {
 		x->pages = mem_raw(uint8_t, (long long)x->d.index_bytes + 64);

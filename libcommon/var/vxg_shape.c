@@ -13,11 +13,8 @@ vxg_allele_code(const char *ref, uint32_t n_ref, const char *alt, uint32_t n_alt
 	const char *more = n_ref > n_alt ? ref : alt;
 	uint32_t n = n_ref > n_alt ? n_ref : n_alt, bases = 1;
 
-	if (n_ref == 1 && n_alt == 1) {
-		int r = vxg_base(*ref), a = vxg_base(*alt);
-
-		return r == a ? VXG_LONG : r * 3 + a - (a > r);
-	}
+	if (n_ref == 1 && n_alt == 1)
+		return vxg_single_code(*ref, *alt);
 	if ((n_ref != 1 && n_alt != 1) || n > VXG_SHORT + 1 || ref[0] != alt[0])
 		return VXG_LONG;
 	for (uint32_t i = 1; i < n; i++)

@@ -246,6 +246,39 @@ ask(struct freq *f)
 	f->cursor_free(k);
 }
 
+/* Rows one after the other, so that blocks are laid open, straight to text. */
+static void
+print(struct freq *f)
+{
+	struct err none = {0};
+	struct freq_cursor *k = f->cursor(f, &none);
+	int n = f->cols->n < 64 ? f->cols->n : 64;
+	struct freq_tag tag[64];
+	char key[FREQ_KEY_PAD + 8] = ";x=", *out;
+
+	if (!k)
+		return;
+	for (int c = 0; c < n; c++)
+		tag[c] = (struct freq_tag){ key, 3, c };
+	f->tags(k, tag, n);
+	out = malloc((size_t)n * (3 + FVAL_PRINT) + 64);
+	for (int i = 0; i < 900 && f->n_contig > 0; i++) {
+		struct freq_hit hit;
+		struct err e = {0};
+		fval filter = FVAL_MISSING;
+
+		if (f->find(k, 0, 10 + (uint32_t)i * 3, "A", 1, "C", 1, &hit, &e) == FREQ_FOUND && !e.code) {
+			char *end = f->print(k, &hit, out, &filter, &e);
+
+			for (char *p = out; end && p < end; p++)
+				sink += (unsigned char)*p;
+			sink += (unsigned)filter;
+		}
+	}
+	free(out);
+	f->cursor_free(k);
+}
+
 static void
 walk(struct freq *f)
 {
@@ -293,6 +326,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f = vxg_open_fd(fd, "fuzz", how & 2 ? 0 : 1 << 30, &e);
 	if (f) {
 		ask(f);
+		print(f);
 		walk(f);
 		vxg_sizes(f, &out, &e);
 		e.code = 0;

@@ -331,6 +331,40 @@ intervals(void)
 	ok(bad == 0 && some > 200000, "every number of an interval prints as the value (%d intervals)", some);
 }
 
+/* Quotients straight to text: what printing their slots gives, for every rule. */
+static void
+straight(void)
+{
+	struct fval_looks t;
+	int bad = 0, longest = 0;
+
+	for (int i = 0; i < 3 * 9 * 2 * 4; i++) {
+		static const uint8_t places[] = { 0, 4, 8, 12 };
+		struct fval_rule r = { .style = (uint8_t)(i % 3), .digits = (uint8_t)(1 + i / 3 % 9), .up = i / 27 % 2, .places = places[i / 54] };
+
+		fval_looks(&t, r);
+		for (int k = 0; k < 4000; k++) {
+			int64_t b = 1 + (k % 5 == 0 ? draw(INT32_MAX) : k % 5 == 1 ? draw(1000) : draw(200000));
+			int64_t a = k % 7 == 0 ? draw(INT32_MAX) : k % 7 == 1 ? 0 : k % 7 == 2 ? b : k % 7 == 3 ? draw(20) : draw((uint32_t)b);
+			double q = (double)a * (k % 11 == 0 ? 1e-12 : k % 11 == 1 ? 1e300 : k % 11 == 2 ? 1e-300 : 0.3);
+			char got[FVAL_PRINT + 32] = "", want[FVAL_PRINT + 1];
+			int n = fval_put_quotient(&t, a, b, got), near;
+
+			got[n] = '\0';
+			longest = n > longest ? n : longest;
+			want[fval_print(FTYPE_FLOAT, fval_quotient(r, a, b), want)] = '\0';
+			if (strcmp(got, want) && bad++ < 5)
+				printf("# %lld/%lld: %s, want %s\n", (long long)a, (long long)b, got, want);
+			n = fval_put_ratio(&t, q, b, got);
+			got[n] = '\0';
+			want[fval_print(FTYPE_FLOAT, fval_ratio(r, q, b, &near), want)] = '\0';
+			if (strcmp(got, want) && bad++ < 5)
+				printf("# %g/%lld: %s, want %s\n", q, (long long)b, got, want);
+		}
+	}
+	ok(bad == 0 && longest <= FVAL_PRINT, "quotients and ratios straight to text are those of their slots");
+}
+
 int
 main(void)
 {
@@ -341,5 +375,6 @@ main(void)
 	against_printf();
 	against_integers();
 	intervals();
+	straight();
 	return done();
 }

@@ -1,7 +1,7 @@
 """vx-gnomad: databases made, merged, verified, damaged; look-ups without one; filters, single variants, counts; python3 alone.
 
 Usage: gnomad_db.py BINDIR.  Truth is the model of tests/gnomad_model.py."""
-import gzip, json, os, random, re, shutil, sys, tempfile
+import gzip, json, os, random, re, shutil, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
@@ -421,7 +421,22 @@ def ends():
     ok(read(same).encode() == want, "the output may be the input")
 
 
-parts = [building, duplicates, naming, verifying, builds, counting, single, filtering, without, ends]
+def shrinking():
+    """A database, or a reference, that is mapped and is cut by somebody else."""
+    text = read("dense.vcf").encode()
+    for name, args in (("shrink.vxg", ["-d", "shrink.vxg"]), ("shrink.fa", ["-d", "all.vxg", "-f", "shrink.fa"])):
+        shutil.copy("all.vxg" if name.endswith("vxg") else "ref.fa", name)
+        p = subprocess.Popen([os.path.join(BIN, "vx-gnomad"), "-q", *args, "-o", "shrink.vcf"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        p.stdin.write(text[:text.index(b"\n#CHROM")])
+        p.stdin.flush()
+        time.sleep(1)
+        os.truncate(name, 4096)
+        err = p.communicate(text[text.index(b"\n#CHROM"):], timeout=60)[1].decode()
+        ok(p.returncode == 1 and f"{name}: has become shorter" in err and not os.path.exists("shrink.vcf"),
+           f"{name} cut while it is read: exit 1, and no output", (p.returncode, err))
+
+
+parts = [building, duplicates, naming, verifying, builds, counting, single, filtering, without, ends, shrinking]
 for f in parts:
     if not ONLY or f.__name__ in ONLY:
         part(f)
