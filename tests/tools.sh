@@ -184,6 +184,15 @@ is "export: the same in TSV" 2 "$(ovx-export -q -p obs odd2.ovx | awk -F '\t' '{
 has "hvg: a batch of one cell" 1 "'one' has one cell only" ovx-hvg --flavor seurat_v3 -b lot <(ovx-paste -q --obs alone.tsv s.ovx)
 has "normalize: a gene that is all there is" 0 'exclude-highly-expressed no' ovx-normalize <(ovx-cut -q --genes <(ovx-dump -p var s.ovx | sed -n 2p) s.ovx)
 
+# --- more rows than the genes are ordered by, in blocks that are not whole ------------------
+ovx-simulate -q --cells 66000 --genes 40 --types 2 --seed 5 -o long.ovx
+ovx-simulate -q --cells 700 --genes 40 --types 2 --seed 6 -o short.ovx
+ovx-cat -q -@ 1 a=long.ovx b=short.ovx -o both.ovx 2> /dev/null
+counts() { ovx-dump -p X "$@" | sed 1d | sed 's/^[ab]_//' | sort | cksum; }
+for t in a=long b=short; do
+	is "cat: the counts of ${t#*=} are those that were" "$(counts ${t#*=}.ovx)" "$(ovx-cut -q -e "sample == \"${t%=*}\"" both.ovx | counts)"
+done
+
 # --- what --estimate says is enough, and not far off --------------------------------------
 if [ -x "$bin/../helper/peak" ]; then
 	ovx-simulate -q --cells 6000 --genes 20000 --samples 1 -o est.ovx

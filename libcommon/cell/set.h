@@ -29,6 +29,7 @@
 #include "os/par.h"
 #include "stream/in.h"
 #include "stream/out.h"
+#include "stream/pack.h"
 
 enum { AXIS_OBS, AXIS_VAR, N_AXIS };
 
@@ -74,7 +75,7 @@ struct set {
 	int64_t n_item;
 	struct map at;          /* path -> the last item of it */
 	struct par *par;
-	int64_t wave_bytes;     /* decoded row blocks in flight; 0 = no limit but the slots */
+	int64_t wave_bytes;     /* for row blocks in flight, beyond one for each thread and one that stays open; 0 = no limit */
 	void (*warn)(const char *msg);          /* for what is dropped; may be NULL */
 	void (*tick)(int64_t done, int64_t of); /* progress of passes over X; may be NULL */
 };
@@ -143,7 +144,7 @@ void set_rows_range(struct rows *r, int64_t lo, int64_t hi);
  * no count.  Packed blocks are read and their checksums compared, but nothing of them is decoded, a tenth of a pass, unless
  * genes were dropped by this run: then it is a pass.  A pipe is put into the spool first, as by any pass. */
 int set_row_stats(struct set *s, const char *path, int64_t *nnz, uint64_t *sum, uint32_t *max, struct err *e);
-/* Upper bound of the bytes of one decoded row block of X, from what is known
+/* Upper bound of the bytes that one row block of X takes in a pass with these flags, from what is known
  * before reading it. */
 int64_t set_block_bytes(struct set *s, const char *path, int flags, struct err *e);
 /* Number of stored values of a sparse item; -1 while it is still on a pipe. */
@@ -193,6 +194,7 @@ struct sink {
 	int dtype;
 	int64_t n_row, n_col;
 	int64_t given;          /* rows taken */
+	int wrong;              /* see sink_rank */
 	struct sect *early;     /* those rows, in the user's order */
 	struct sect *sect;
 	int32_t *place;         /* [n_col] column -> place in the stream's order */
@@ -208,6 +210,12 @@ int sink_open(struct sink *k, struct set *s, const char *path, int dtype, int64_
  * a multiple of that on), as many as there are threads, are encoded where they are; others are gathered first, which
  * costs a copy. */
 int sink_add(struct sink *k, const struct csr *m, struct err *e);
+/* The same as they lie in a file.  ERR_DATA, without saying which, when a column is not below n_col. */
+int sink_add_rows(struct sink *k, const struct pack_rows *m, struct err *e);
+/* Before the first rows: in how many of the first 65,536 each column stands, [n_col], so that none need be put aside.
+ * Should those rows hold zeros, or a column twice, then wrong is set: the section is to be given up and begun again
+ * without. */
+int sink_rank(struct sink *k, const int64_t *freq, struct err *e);
 /* With given set to -1 by the caller the section is given up and dropped. */
 int sink_close(struct sink *k, struct err *e);
 /* m with columns renumbered by place (NULL = as they are), rising, zeros left out. */

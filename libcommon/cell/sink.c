@@ -2,7 +2,7 @@
  *
  * The order of the genes in a stream is that of falling frequency in its first
  * 65,536 rows, whatever the source, ties by the user's order.  Those rows are
- * encoded in the user's order first, put aside, and encoded again.
+ * encoded in the user's order first, put aside, and encoded again, unless the caller could count before.
  */
 #include <string.h>
 #include "base/mem.h"
@@ -11,8 +11,9 @@
 #include "stream/codec.h"
 
 struct slot {
-	struct csr m;           /* the block, which is another's */
-	struct csr csr;         /* sorted, of what is no counts */
+	struct pack_rows m;     /* the block, which is another's */
+	int64_t row0;
+	struct csr csr, given;  /* sorted, and as given, of what is no counts */
 	struct str stored, scratch;
 	struct block b;
 	struct block from;      /* a block that was put aside, in stored */
@@ -25,6 +26,7 @@ struct work {
 	const struct head *head;
 	int again;              /* blocks that were put aside */
 	int64_t *freq;          /* [threads][n_col] rows with a value of each gene */
+	int ranked;             /* the caller gave freq */
 };
 
 /* By a bitmap, which is faster than any sort for rows of single-cell length. */
@@ -89,24 +91,52 @@ sink_open(struct sink *k, struct set *s, const char *path, int dtype, int64_t n_
 	return e->code;
 }
 
+/* Appends rows lo .. hi - 1 of m, their values as doubles. */
+static void
+append(struct csr *to, const struct pack_rows *m, int64_t lo, int64_t hi)
+{
+	int64_t at = to->n_row ? to->ptr[to->n_row] : 0, from = m->ptr[lo], n = m->ptr[hi] - from;
+
+	csr_reserve(to, to->n_row + hi - lo, at + n);
+	to->ptr[0] = 0;
+	memcpy(to->col + at, m->col + from, (size_t)n * sizeof *to->col);
+	if (m->type == PACK_F64)
+		memcpy(to->val + at, (const double *)m->val + from, (size_t)n * sizeof *to->val);
+	else
+		for (int64_t j = 0; j < n; j++)
+			to->val[at + j] = pack_value(m, from + j);
+	for (int64_t i = lo; i < hi; i++)
+		to->ptr[++to->n_row] = at + m->ptr[i + 1] - from;
+}
+
 static int
 encode_block(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
 {
 	struct work *w = ctx;
 	struct slot *t = &w->slot[lo];
 	int64_t *freq = w->place ? NULL : w->freq + worker * w->k->n_col;
+	int counts;
 
 	(void)hi;
 	if (w->again) {
 		if (codec_decode_csr(&w->k->early->head, &t->from, t->stored.s, &w->k->block[lo], &t->scratch, e))
 			return e->code;
-		t->m = w->k->block[lo];
+		t->m = pack_rows_of(&w->k->block[lo]);
+		t->row0 = t->from.row0;
 	}
 	memset(&t->b, 0, sizeof t->b);
-	t->b.row0 = t->m.row0;
-	t->b.last = t->m.row0 + t->m.n_row == w->head->n_row;
-	if (!codec_encode_any(&t->b, &t->m, w->place, freq, &t->stored, &t->scratch)) {
-		sink_place(w->place, &t->m, &t->csr);
+	t->b.row0 = t->row0;
+	t->b.last = t->row0 + t->m.n_row == w->head->n_row;
+	counts = codec_encode_any(&t->b, &t->m, w->place, freq, &t->stored, &t->scratch);
+	if (counts < 0)
+		return err_set(e, ERR_DATA, "%s: a column of rows %lld to %lld is out of range", w->k->path, (long long)t->row0,
+		    (long long)(t->row0 + t->m.n_row - 1));
+	if (!counts) {
+		t->given.row0 = t->row0;
+		t->given.n_row = 0;
+		t->given.n_col = t->m.n_col;
+		append(&t->given, &t->m, 0, t->m.n_row);
+		sink_place(w->place, &t->given, &t->csr);
 		codec_encode_csr(w->head, &t->b, &t->csr, &t->stored, &t->scratch);
 		for (int64_t j = 0; freq && j < t->csr.ptr[t->csr.n_row]; j++)
 			freq[t->csr.col[j]]++;
@@ -126,9 +156,34 @@ encode(struct sink *k, struct sect *sect, const int32_t *place, int n, struct er
 	for (int i = 0; i < n && !e->code; i++) {
 		struct slot *t = &w->slot[i];
 
+		k->wrong |= w->ranked && t->row0 < SINK_HEAD && t->b.n_item != t->m.ptr[t->m.n_row] - t->m.ptr[0];
 		in_note(sect, &t->b, spool_add(&k->set->spool, t->stored.s ? t->stored.s : "", t->b.stored, e));
 	}
 	return e->code;
+}
+
+/* Numbers the genes by how many rows each is in. */
+static int
+rank_genes(struct sink *k, const int64_t *freq, struct err *e)
+{
+	int32_t *order = mem_new(int32_t, k->n_col);
+
+	num_rank(freq, k->n_col, order);
+	for (int64_t i = 0; i < k->n_col; i++)
+		k->place[order[i]] = (int32_t)i;
+	set_put_sparse(k->set, k->path, k->dtype, k->n_row, k->n_col, order, &k->sect, e);
+	mem_free(order);
+	return e->code;
+}
+
+int
+sink_rank(struct sink *k, const int64_t *freq, struct err *e)
+{
+	struct work *w = k->work;
+
+	BUG_IF(k->given > 0 || k->sect);
+	w->ranked = 1;
+	return e->code ? e->code : rank_genes(k, freq, e);
 }
 
 /* The first rows are all there: numbers the genes and stores those rows again. */
@@ -136,15 +191,10 @@ static int
 settle(struct sink *k, struct err *e)
 {
 	struct work *w = k->work;
-	int32_t *order = mem_new(int32_t, k->n_col);
 
 	for (int64_t i = k->n_col; i < par_n(k->set->par) * k->n_col; i++)
 		w->freq[i % k->n_col] += w->freq[i];
-	num_rank(w->freq, k->n_col, order);
-	for (int64_t i = 0; i < k->n_col; i++)
-		k->place[order[i]] = (int32_t)i;
-	set_put_sparse(k->set, k->path, k->dtype, k->n_row, k->n_col, order, &k->sect, e);
-	mem_free(order);
+	rank_genes(k, w->freq, e);
 	w->again = 1;
 	for (int64_t i = 0; i < k->early->n_block && !e->code; ) {
 		int n = 0;
@@ -156,6 +206,8 @@ settle(struct sink *k, struct err *e)
 		encode(k, k->sect, k->place, n, e);
 	}
 	w->again = 0;
+	for (int i = 0; i < k->n_slot; i++)     /* which held them, decoded */
+		k->block[i].n_row = 0;
 	return e->code;
 }
 
@@ -178,17 +230,19 @@ store(struct sink *k, int n, struct err *e)
 /* The rows from i on that are whole blocks, as far as there are slots, straight from m; how many.  Few blocks for many
  * threads are better gathered. */
 static int64_t
-add_whole(struct sink *k, const struct csr *m, int64_t i, struct err *e)
+add_whole(struct sink *k, const struct pack_rows *m, int64_t i, struct err *e)
 {
 	struct work *w = k->work;
-	int64_t most = k->given < SINK_HEAD && k->n_row > SINK_HEAD ? SINK_HEAD : k->n_row, n = 0, from = i;
+	int64_t most = !k->sect && k->n_row > SINK_HEAD ? SINK_HEAD : k->n_row, n = 0, from = i;
 
 	for (int64_t rows; n < k->n_slot && (rows = most - k->given) > 0; n++) {
 		rows = rows < BLOCK_SPARSE ? rows : BLOCK_SPARSE;
 		if (i + rows > m->n_row)
 			break;
-		w->slot[n].m = (struct csr){ .row0 = k->given, .n_row = rows, .n_col = k->n_col, .ptr = m->ptr + i,
-			.col = m->col, .val = m->val };
+		w->slot[n].m = *m;
+		w->slot[n].m.n_row = rows;
+		w->slot[n].m.ptr = m->ptr + i;
+		w->slot[n].row0 = k->given;
 		i += rows;
 		k->given += rows;
 	}
@@ -201,36 +255,32 @@ add_whole(struct sink *k, const struct csr *m, int64_t i, struct err *e)
 }
 
 int
-sink_add(struct sink *k, const struct csr *m, struct err *e)
+sink_add_rows(struct sink *k, const struct pack_rows *m, struct err *e)
 {
 	struct work *w = k->work;
 
 	for (int64_t i = 0; i < m->n_row && !e->code; i++) {
 		struct csr *b = &k->block[k->at];
-		int64_t n, at;
+		int64_t at;
 
 		BUG_IF(k->given >= k->n_row);
 		while (k->at == 0 && b->n_row == 0 && i < m->n_row && (at = add_whole(k, m, i, e)) > 0 && !e->code)
 			i += at;
 		if (i == m->n_row || e->code)
 			break;
-		n = m->ptr[i + 1] - m->ptr[i];
-		csr_reserve(b, BLOCK_SPARSE, (b->n_row ? b->ptr[b->n_row] : 0) + n);
 		if (b->n_row == 0) {
 			b->row0 = k->given;
 			b->n_col = k->n_col;
-			b->ptr[0] = 0;
+			csr_reserve(b, BLOCK_SPARSE, 0);
 		}
-		at = b->ptr[b->n_row];
-		memcpy(b->col + at, m->col + m->ptr[i], (size_t)n * sizeof *b->col);
-		memcpy(b->val + at, m->val + m->ptr[i], (size_t)n * sizeof *b->val);
-		b->ptr[++b->n_row] = at + n;
+		append(b, m, i, i + 1);
 		k->given++;
 		if (b->n_row < BLOCK_SPARSE && k->given < k->n_row)
 			continue;
-		w->slot[k->at].m = *b;
+		w->slot[k->at].m = pack_rows_of(b);
+		w->slot[k->at].row0 = b->row0;
 		/* The blocks put aside for the gene order end at a wave's end. */
-		if (++k->at == k->n_slot || k->given == k->n_row || k->given == SINK_HEAD) {
+		if (++k->at == k->n_slot || k->given == k->n_row || (k->given == SINK_HEAD && !k->sect)) {
 			store(k, k->at, e);
 			for (int j = 0; j < k->n_slot; j++)
 				k->block[j].n_row = 0;
@@ -238,6 +288,14 @@ sink_add(struct sink *k, const struct csr *m, struct err *e)
 		}
 	}
 	return e->code;
+}
+
+int
+sink_add(struct sink *k, const struct csr *m, struct err *e)
+{
+	struct pack_rows rows = pack_rows_of(m);
+
+	return sink_add_rows(k, &rows, e);
 }
 
 int
@@ -254,7 +312,8 @@ sink_close(struct sink *k, struct err *e)
 
 		csr_reserve(&none, 1, 0);
 		none.n_col = k->n_col;
-		settle(k, e);
+		if (!k->sect)
+			settle(k, e);
 		set_add_sparse(k->set, k->sect, &none, e);
 		csr_clear(&none);
 	}
@@ -263,6 +322,7 @@ sink_close(struct sink *k, struct err *e)
 	for (int i = 0; i < k->n_slot; i++) {
 		csr_clear(&k->block[i]);
 		csr_clear(&w->slot[i].csr);
+		csr_clear(&w->slot[i].given);
 		str_clear(&w->slot[i].stored);
 		str_clear(&w->slot[i].scratch);
 	}

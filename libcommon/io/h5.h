@@ -95,11 +95,17 @@ int h5_claim(const struct h5_data *d, struct err *e);
 int h5_read(const struct h5_data *d, int mem, int64_t lo, int64_t n, void *buf, struct err *e);
 /* A vector read forwards in pieces of at most most values: its chunks are inflated and converted by the threads of par
  * (NULL = this one), which is a few times as fast as h5_read.  mem is HM_I32 or HM_F64; pieces may overlap.  d stays
- * the caller's and open.  Memory: two or three times most values, and two chunks more.  The same values and errors as h5_read. */
+ * the caller's and open.  Memory: two or three times most values, and two
+ * chunks more.  The same values and errors as h5_read. */
 struct h5_run;
 struct par;
 struct h5_run *h5_run_new(const struct h5_data *d, int64_t most, struct par *par);
 int h5_run_read(struct h5_run *r, int mem, int64_t lo, int64_t n, void *buf, struct err *e);
+/* The same where they are, until the next call.  *mem says what is wanted and then what it is: HM_F64 may become
+ * HM_F32 or HM_I32, when they are stored so. */
+const void *h5_run_view(struct h5_run *r, int *mem, int64_t lo, int64_t n, struct err *e);
+/* Whether bytes come from the file as they are, so that reading them again costs little. */
+int h5_run_plain(const struct h5_run *r);
 void h5_run_free(struct h5_run *r);
 /* The same as texts, row values each row, appended.  Padding is taken off. */
 int h5_read_texts(const struct h5_data *d, int64_t lo, int64_t n, struct strs *out, struct err *e);

@@ -6,6 +6,9 @@
 
 #define MAJORS 4096             /* indptr entries read at a time */
 #define VALUES (1 << 20)        /* stored values read at a time */
+#define VALUES_EACH (3 << 19)   /* the same for each thread, where they are encoded at once */
+#define COUNTED 8192            /* indices checked and then counted, which stay in the first level of cache */
+#define COUNTED_AT_ONCE (1 << 17)       /* read, at least */
 #define DENSE_BYTES (32 << 20)  /* of a block of dense rows */
 
 static int
@@ -154,10 +157,10 @@ struct values {
 };
 
 static void
-values_open(struct values *t, const struct h5_matrix *m)
+values_open(struct values *t, const struct h5_matrix *m, int64_t most)
 {
-	t->indices = h5_run_new(&m->indices, VALUES, m->par);
-	t->data = h5_run_new(&m->data, VALUES, m->par);
+	t->indices = h5_run_new(&m->indices, most, m->par);
+	t->data = h5_run_new(&m->data, most, m->par);
 }
 
 static void
@@ -167,16 +170,13 @@ values_close(struct values *t)
 	h5_run_free(t->data);
 }
 
-/* n values from lo with their checked minor indices.  Indices that do not fit are clipped by the
- * reader, and so out of range. */
+/* Indices of the entries lo .. lo + n - 1.  Those that do not fit are clipped by the reader, and so out of range. */
 static int
-read_values(const struct h5_matrix *m, struct values *t, int64_t lo, int64_t n, int32_t *minor, double *v, struct err *e)
+check_minor(const struct h5_matrix *m, int64_t lo, int64_t n, const int32_t *minor, struct err *e)
 {
 	int64_t most = m->form == HX_CSC ? m->n_row : m->n_col;
 	int32_t bad = 0;
 
-	h5_run_read(t->indices, HM_I32, lo, n, minor, e);
-	h5_run_read(t->data, HM_F64, lo, n, v, e);
 	for (int64_t k = 0; k < n && !e->code; k++)
 		bad |= minor[k] < 0 || minor[k] >= most;
 	for (int64_t k = 0; bad && k < n && !e->code; k++)
@@ -186,37 +186,76 @@ read_values(const struct h5_matrix *m, struct values *t, int64_t lo, int64_t n, 
 	return e->code;
 }
 
+/* n values from lo with their checked minor indices. */
 static int
-csr_rows(const struct h5_matrix *m, h5_rows_fn *fn, void *ctx, struct err *e)
+read_values(const struct h5_matrix *m, struct values *t, int64_t lo, int64_t n, int32_t *minor, double *v, struct err *e)
+{
+	h5_run_read(t->indices, HM_I32, lo, n, minor, e);
+	h5_run_read(t->data, HM_F64, lo, n, v, e);
+	return check_minor(m, lo, n, minor, e);
+}
+
+/* Rows of a CSR in pieces: rows row .. row + n - 1, ptr [n + 1].  Not 0: no more. */
+typedef int piece_fn(void *ctx, int64_t row, int64_t n, const int64_t *ptr, struct err *e);
+
+/* The first n_row rows, as many at a time as have at most most values, whole blocks if it can be, and one at least. */
+static int
+csr_pieces(const struct h5_matrix *m, int64_t n_row, int64_t rows, int64_t most, piece_fn *fn, void *ctx, struct err *e)
 {
 	int64_t *ptr = mem_new(int64_t, MAJORS + 1);
-	struct csr b = {0};
-	struct values t;
+	int stop = 0;
 
-	values_open(&t, m);
-	csr_reserve(&b, MAJORS, 0);
-	b.n_col = m->n_col;
-	for (int64_t row = 0; row < m->n_row && !e->code; ) {
-		int64_t some = m->n_row - row < MAJORS ? m->n_row - row : MAJORS;
+	for (int64_t row = 0; row < n_row && !e->code && !stop; ) {
+		int64_t some = n_row - row < MAJORS ? n_row - row : MAJORS;
 
 		if (read_ptr(m, row, some, ptr, e))
 			break;
-		for (int64_t i = 0, k; i < some && !e->code; i = k) {
-			for (k = i + 1; k < some && ptr[k + 1] - ptr[i] <= VALUES; k++)
+		for (int64_t i = 0, k; i < some && !e->code && !stop; i = k) {
+			for (k = i + 1; k < some && k - i < rows && ptr[k + 1] - ptr[i] <= most; k++)
 				;
-			b.row0 = row + i;
-			b.n_row = k - i;
-			csr_reserve(&b, b.n_row, ptr[k] - ptr[i]);
-			for (int64_t r = i; r <= k; r++)
-				b.ptr[r - i] = ptr[r] - ptr[i];
-			if (read_values(m, &t, ptr[i], ptr[k] - ptr[i], b.col, b.val, e) == 0)
-				fn(ctx, &b, e);
+			if (k < some && k - i > BLOCK_SPARSE)
+				k -= (k - i) % BLOCK_SPARSE;
+			stop = fn(ctx, row + i, k - i, ptr + i, e);
 		}
 		row += some;
 	}
-	values_close(&t);
-	csr_clear(&b);
 	mem_free(ptr);
+	return e->code;
+}
+
+struct csr_read {
+	const struct h5_matrix *m;
+	struct values t;
+	struct csr b;
+	h5_rows_fn *fn;
+	void *ctx;
+};
+
+static int
+read_piece(void *ctx, int64_t row, int64_t n, const int64_t *ptr, struct err *e)
+{
+	struct csr_read *r = ctx;
+	struct csr *b = &r->b;
+
+	b->row0 = row;
+	b->n_row = n;
+	csr_reserve(b, n, ptr[n] - ptr[0]);
+	for (int64_t i = 0; i <= n; i++)
+		b->ptr[i] = ptr[i] - ptr[0];
+	if (read_values(r->m, &r->t, ptr[0], ptr[n] - ptr[0], b->col, b->val, e) == 0)
+		r->fn(r->ctx, b, e);
+	return e->code;
+}
+
+static int
+csr_rows(const struct h5_matrix *m, h5_rows_fn *fn, void *ctx, struct err *e)
+{
+	struct csr_read r = { .m = m, .b = { .n_col = m->n_col }, .fn = fn, .ctx = ctx };
+
+	values_open(&r.t, m, VALUES);
+	csr_pieces(m, m->n_row, MAJORS, VALUES, read_piece, &r, e);
+	values_close(&r.t);
+	csr_clear(&r.b);
 	return e->code;
 }
 
@@ -296,7 +335,7 @@ csc_each(const struct h5_matrix *m, h5_entry_fn *fn, void *ctx, struct err *e)
 	double *v = mem_raw(double, VALUES);
 	struct values t;
 
-	values_open(&t, m);
+	values_open(&t, m, VALUES);
 	for (int64_t col = 0; col < m->n_col && !e->code; col += MAJORS) {
 		int64_t some = m->n_col - col < MAJORS ? m->n_col - col : MAJORS, j = 0;
 
@@ -384,6 +423,110 @@ put_entry(void *ctx, int64_t row, int64_t col, double v, struct err *e)
 	return scatter_add(t->scatter, row, (int32_t)col, v, e);
 }
 
+/* --- CSR without a detour: values are encoded from where they were read to */
+
+struct direct {
+	const struct h5_matrix *m;
+	struct put *put;
+	struct values t;
+	/* how often each column stands in the first rows */
+	const int32_t *minor;
+	int64_t first;          /* number of entry 0 of minor */
+	int32_t *count;         /* [threads][n_col] */
+};
+
+static int
+count_some(void *ctx, int64_t lo, int64_t hi, int worker, struct err *e)
+{
+	struct direct *d = ctx;
+	int32_t *count = d->count + worker * d->m->n_col;
+
+	if (check_minor(d->m, d->first + lo, hi - lo, d->minor + lo, e))
+		return e->code;
+	for (int64_t k = lo; k < hi; k++)
+		count[d->minor[k]]++;
+	return 0;
+}
+
+/* The genes of the sink are ranked before anything is encoded, by the indices of the rows that say so: a chunk at a time,
+ * as long as it is in the cache. */
+static int
+count_first(struct direct *d, struct err *e)
+{
+	int64_t n_col = d->m->n_col, n = 0, chunk = d->m->indices.chunk, step = chunk > 0 ? (COUNTED_AT_ONCE / chunk + 1) * chunk :
+		COUNTED_AT_ONCE;
+	int64_t *freq = mem_new(int64_t, n_col);
+
+	d->count = mem_new(int32_t, par_n(d->m->par) * n_col);
+	h5_read(&d->m->indptr, HM_I64, d->m->n_row < SINK_HEAD ? d->m->n_row : SINK_HEAD, 1, &n, e);
+	n = n < d->m->indices.n ? n : d->m->indices.n;          /* what is wrong with it is found later */
+	for (int64_t lo = 0; lo < n && !e->code; lo += step) {
+		int64_t some = n - lo < step ? n - lo : step;
+		int mem = HM_I32;
+
+		d->first = lo;
+		d->minor = h5_run_view(d->t.indices, &mem, lo, some, e);
+		if (!e->code)
+			par_for(d->m->par, some, COUNTED, count_some, d, e);
+	}
+	for (int64_t i = 0; i < par_n(d->m->par) * n_col; i++)
+		freq[i % n_col] += d->count[i];
+	sink_rank(&d->put->sink, freq, e);
+	mem_free(freq);
+	mem_free(d->count);
+	return e->code;
+}
+
+static int
+put_piece(void *ctx, int64_t row, int64_t n, const int64_t *ptr, struct err *e)
+{
+	static const struct { int mem, type; } known[] = { { HM_F32, PACK_F32 }, { HM_I32, PACK_I32 } };
+	struct direct *d = ctx;
+	struct pack_rows p = { .n_row = n, .n_col = d->m->n_col, .type = PACK_F64 };
+	int64_t *at = mem_raw(int64_t, n + 1);
+	int as_index = HM_I32, mem = HM_F64;
+
+	for (int64_t i = 0; i <= n; i++)
+		at[i] = ptr[i] - ptr[0];
+	p.ptr = at;
+	p.col = h5_run_view(d->t.indices, &as_index, ptr[0], at[n], e);
+	p.val = h5_run_view(d->t.data, &mem, ptr[0], at[n], e);
+	for (int i = 0; i < 2; i++)
+		if (mem == known[i].mem)
+			p.type = known[i].type;
+	if (!e->code && sink_add_rows(&d->put->sink, &p, e)) {
+		struct err which = {0};         /* the index, if it is that */
+
+		if (check_minor(d->m, ptr[0], at[n], p.col, &which))
+			*e = which;
+	}
+	mem_free(at);
+	if (d->put->set->tick)
+		d->put->set->tick(row + n, d->m->n_row);
+	return e->code || d->put->sink.wrong;
+}
+
+/* Returns 0 when it must be begun again without counting first: the indices say more than the values. */
+static int
+put_direct(struct put *t, const char *path, const struct h5_matrix *m, int count, struct err *e)
+{
+	struct direct d = { .m = m, .put = t };
+	int64_t rows = par_n(m->par) * BLOCK_SPARSE, most = par_n(m->par) * (int64_t)VALUES_EACH;
+	int wrong;
+
+	values_open(&d.t, m, most);
+	sink_open(&t->sink, t->set, path, m->dtype, m->n_row, m->n_col, e);
+	if (count && h5_run_plain(d.t.indices) && !e->code)
+		count_first(&d, e);
+	csr_pieces(m, m->n_row, rows, most, put_piece, &d, e);
+	values_close(&d.t);
+	wrong = t->sink.wrong;
+	if (wrong)
+		t->sink.given = -1;
+	sink_close(&t->sink, e);
+	return !wrong;
+}
+
 int
 h5_matrix_put(struct set *s, const char *path, const struct h5_matrix *from, const int32_t *column, int64_t n_keep, struct err *e)
 {
@@ -397,6 +540,11 @@ h5_matrix_put(struct set *s, const char *path, const struct h5_matrix *from, con
 		t.scatter = scatter_new(s);
 		h5_matrix_each(m, put_entry, &t, e);
 		return scatter_end(t.scatter, path, m->dtype, m->n_row, t.n_keep, e);
+	}
+	if (m->form == HX_CSR && !column) {
+		if (!put_direct(&t, path, m, 1, e) && !e->code)
+			put_direct(&t, path, m, 0, e);
+		return e->code;
 	}
 	sink_open(&t.sink, s, path, m->dtype, m->n_row, t.n_keep, e);
 	h5_matrix_rows(m, put_rows, &t, e);

@@ -164,9 +164,9 @@ hash_packed(const struct str *packed, uint64_t out[2])
 }
 
 static void
-room_to_pack(const struct csr *m, struct str *packed)
+room_to_pack(int64_t n_row, int64_t nnz, int64_t n_col, struct str *packed)
 {
-	size_t room = pack_bound(m->n_row, m->ptr[m->n_row] - m->ptr[0], m->n_col);
+	size_t room = pack_bound(n_row, nnz, n_col);
 
 	if (packed->cap < room + 1) {
 		packed->s = mem_renew(packed->s, char, room + 1);
@@ -180,7 +180,7 @@ pack(const struct csr *m, struct str *packed, struct str *scratch)
 {
 	int64_t n;
 
-	room_to_pack(m, packed);
+	room_to_pack(m->n_row, m->ptr[m->n_row], m->n_col, packed);
 	n = pack_encode(m, (uint8_t *)packed->s, scratch);
 	packed->n = n < 0 ? 0 : (size_t)n;
 	return n >= 0;
@@ -235,15 +235,15 @@ codec_encode_csr(const struct head *h, struct block *b, const struct csr *m, str
 }
 
 int
-codec_encode_any(struct block *b, const struct csr *m, const int32_t *place, int64_t *freq, struct str *stored, struct str *scratch)
+codec_encode_any(struct block *b, const struct pack_rows *m, const int32_t *place, int64_t *freq, struct str *stored, struct str *scratch)
 {
 	int64_t n;
 
-	room_to_pack(m, stored);
+	room_to_pack(m->n_row, m->ptr[m->n_row] - m->ptr[0], m->n_col, stored);
 	n = pack_encode_any(m, place, (uint8_t *)stored->s, &b->n_item, freq, scratch);
 	stored->n = n < 0 ? 0 : (size_t)n;
 	if (n < 0)
-		return 0;
+		return n == PACK_BAD_COLUMN ? -1 : 0;
 	b->n_row = m->n_row;
 	packed_block(b, stored);
 	return 1;

@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "num/csr.h"
 #include "stream/head.h"
+#include "stream/pack.h"
 
 /* Fills b->codec, stored, hash and data_crc for a raw payload of b->n_row rows and
  * b->n_item items, and stored with the bytes to be written. */
@@ -34,8 +35,8 @@ int codec_decode(const struct head *h, const struct block *b, const void *stored
  * the caller for reuse. */
 void codec_encode_csr(const struct head *h, struct block *b, const struct csr *m, struct str *stored, struct str *scratch);
 /* The same for rows of a sparse matrix in any order, column c being place[c] (see pack_encode_any); 0 when they are no counts:
- * then they must be sorted first. */
-int codec_encode_any(struct block *b, const struct csr *m, const int32_t *place, int64_t *freq, struct str *stored,
+ * then they must be sorted first.  -1 when a column is not below n_col. */
+int codec_encode_any(struct block *b, const struct pack_rows *m, const int32_t *place, int64_t *freq, struct str *stored,
 	struct str *scratch);
 int codec_decode_csr(const struct head *h, const struct block *b, const void *stored, struct csr *m, struct str *scratch, struct err *e);
 
@@ -47,8 +48,6 @@ int codec_decode_csr(const struct head *h, const struct block *b, const void *st
  *	codec_end(&c, e);                               when all rows were taken or skipped
  *	codec_reader_clear(&c);                         may be opened again before
  */
-struct pack_reader;
-
 struct codec_reader {
 	const struct head *h;
 	const struct block *b;

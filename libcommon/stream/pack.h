@@ -37,9 +37,43 @@ size_t pack_bound(int64_t n_row, int64_t nnz, int64_t n_col);
 /* Packs m's rows into dst [pack_bound]: columns rising within a row (else this is a bug of the caller).  Returns the
  * bytes, or -1 when a value is no whole number 1 .. 2^32 - 1.  scratch is kept by the caller for reuse. */
 int64_t pack_encode(const struct csr *m, uint8_t *dst, struct str *scratch);
-/* The same for columns in any order, column c being place[c] (NULL: c): zeros are left out, and a place that is given twice
- * adds up, as in a COO matrix.  *n_item: the non-zeros.  freq [n_col] (may be NULL): each place's are added.  ptr[0] need not be 0. */
-int64_t pack_encode_any(const struct csr *m, const int32_t *place, uint8_t *dst, int64_t *n_item, int64_t *freq,
+
+/* Rows as they lie in a file or in memory: columns in any order, values of one of some types. */
+enum { PACK_F64, PACK_F32, PACK_I32 };
+
+struct pack_rows {
+	int64_t n_row, n_col;
+	const int64_t *ptr;     /* [n_row + 1], ptr[0] may be anything */
+	const int32_t *col;     /* [ptr[n_row]] */
+	const void *val;        /* [ptr[n_row]] */
+	int type;               /* of the values */
+};
+
+static inline struct pack_rows
+pack_rows_of(const struct csr *m)
+{
+	return (struct pack_rows){ m->n_row, m->n_col, m->ptr, m->col, m->val, PACK_F64 };
+}
+
+/* Value j of m as it stands there. */
+static inline double
+pack_value(const struct pack_rows *m, int64_t j)
+{
+	switch (m->type) {
+	case PACK_I32:
+		return ((const int32_t *)m->val)[j];
+	case PACK_F32:
+		return (double)((const float *)m->val)[j];
+	default:
+		return ((const double *)m->val)[j];
+	}
+}
+
+#define PACK_BAD_COLUMN (-2)
+/* The same for such rows, column c being place[c] (NULL: c): zeros are left out, and a place that is given twice
+ * adds up, as in a COO matrix.  *n_item: the non-zeros.  freq [n_col] (may be NULL): each place's are added.  -2
+ * when a column is not below n_col. */
+int64_t pack_encode_any(const struct pack_rows *m, const int32_t *place, uint8_t *dst, int64_t *n_item, int64_t *freq,
 	struct str *scratch);
 /* The way back: sets n_row, n_col, ptr, col and val of m, which grows as needed.  Any bytes may be
  * given: ERR_DATA unless they are a whole, consistent block of n_row rows with columns

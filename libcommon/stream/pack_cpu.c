@@ -27,7 +27,7 @@ pack_cpu(void)
 	int can[3] = { 1, 0, 0 };
 
 #ifdef WIDE
-	can[1] = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+	can[1] = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 	can[2] = can[1] && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
 	    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
 #endif

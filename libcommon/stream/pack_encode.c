@@ -21,7 +21,7 @@ put_varint(uint8_t *p, uint64_t v)
 
 /* A block on its way. */
 struct work {
-	const struct csr *m;
+	const struct pack_rows *m;
 	const struct encoder *code;
 	struct layout l;
 	uint8_t *start[N_STREAM];       /* of the streams that are made aside: all but bitmap and high */
@@ -35,18 +35,23 @@ struct work {
 	int32_t *sorted;                /* [nnz] columns of all rows, row by row, rising */
 	int64_t *n;                     /* [n_row] how many */
 	double *value;                  /* [n_col] of a row */
-	double *val;                    /* its values in order */
+	double *val;                    /* [longest] as given; its values in order */
+	/* of rows that are laid out as bytes */
+	uint32_t *wide;                 /* [n_col] */
+	int32_t *place;                 /* [n_col] */
+	uint64_t *there;                /* [n_row][n_chunk] a bit for each column that is there */
 };
 
 enum { ROOM_BIG = N_STREAM, ROOM_MORE, ROOM_PLANE, ROOM_FLAG, ROOM_WORD, ROOM_COUNT, ROOM_SORTED, ROOM_N, ROOM_VALUE, ROOM_VAL,
-	N_ROOM };
+	ROOM_WIDE, ROOM_PLACE, ROOM_THERE, N_ROOM };
+enum way { RISING, ANY_ORDER, AS_BYTES };
 
 /* Cuts the arrays out of scratch. */
 static void
-take_room(struct work *k, int sorted, struct str *scratch)
+take_room(struct work *k, enum way way, struct str *scratch)
 {
 	static const int bits[N_STREAM] = { 0, 0, MAX_WIDTH, 1, 2, 4, 8, 32 };
-	const struct csr *m = k->m;
+	const struct pack_rows *m = k->m;
 	int64_t nnz = m->ptr[m->n_row] - m->ptr[0], longest = 0, flags;
 	size_t size[N_ROOM] = {0}, all = 0;
 	uint8_t *at[N_ROOM], *p;
@@ -62,11 +67,15 @@ take_room(struct work *k, int sorted, struct str *scratch)
 	size[ROOM_FLAG] = (size_t)flags;
 	size[ROOM_WORD] = (size_t)flags / 8;
 	size[ROOM_COUNT] = (size_t)chunks_of(m->n_col) * sizeof *k->count;
-	if (!sorted) {
+	if (way == ANY_ORDER) {
 		size[ROOM_SORTED] = (size_t)nnz * sizeof *k->sorted;
 		size[ROOM_N] = (size_t)m->n_row * sizeof *k->n;
 		size[ROOM_VALUE] = (size_t)m->n_col * sizeof *k->value;
-		size[ROOM_VAL] = (size_t)longest * sizeof *k->val;
+		size[ROOM_VAL] = (size_t)longest * 2 * sizeof *k->val;
+	} else if (way == AS_BYTES) {
+		size[ROOM_WIDE] = (size_t)m->n_col * sizeof *k->wide;
+		size[ROOM_PLACE] = (size_t)m->n_col * sizeof *k->place;
+		size[ROOM_THERE] = (size_t)(m->n_row * chunks_of(m->n_col)) * sizeof *k->there;
 	}
 	for (int i = 0; i < N_ROOM; i++)
 		all += size[i] = (size[i] + BEHIND + 63) / 64 * 64;
@@ -91,6 +100,9 @@ take_room(struct work *k, int sorted, struct str *scratch)
 	k->n = (void *)at[ROOM_N];
 	k->value = (void *)at[ROOM_VALUE];
 	k->val = (void *)at[ROOM_VAL];
+	k->wide = (void *)at[ROOM_WIDE];
+	k->place = (void *)at[ROOM_PLACE];
+	k->there = (void *)at[ROOM_THERE];
 	memset(k->flag, 0, (size_t)flags);
 	memset(k->count, 0, size[ROOM_COUNT]);
 }
@@ -119,25 +131,31 @@ put_all(struct writer *w, const uint8_t *p, int64_t n)
 		put_bits(w, wire_get32(p) & ((1ull << (n < 32 ? n : 32)) - 1), n < 32 ? (int)n : 32);
 }
 
-/* The values of a row and what the head says of them; NULL when they are no counts. */
+/* Plane and big of a row, and what the head says of it. */
 static uint8_t *
-put_values(struct work *k, const double *val, int64_t n, uint8_t *head)
+put_levels(struct work *k, const struct pack_sums *t, uint8_t *head)
 {
-	uint64_t sum;
-	uint32_t max;
-	int64_t left = k->code->split(val, n, k->big, k->plane, &sum, &max);
+	int64_t left = t->n_big;
 
-	if (left < 0)
-		return NULL;
-	put_all(&k->to[S_PLANE], k->plane, n);
+	put_all(&k->to[S_PLANE], k->plane, t->n);
 	left = k->code->level(k->big, left, 2, FROM_TWO, k->more, &k->to[S_TWO]);
 	left = k->code->level(k->more, left, 4, FROM_NIBBLE, k->big, &k->to[S_NIBBLE]);
 	left = k->code->level(k->big, left, 8, FROM_BYTE, k->more, &k->to[S_BYTE]);
 	for (int64_t i = 0; i < left; i++)
 		put_bits(&k->to[S_WORD], k->more[i] - FROM_WORD, 32);
-	head = put_varint(head, (uint64_t)n);
-	head = put_varint(head, sum - (uint64_t)n);
-	return put_varint(head, max);
+	head = put_varint(head, (uint64_t)t->n);
+	head = put_varint(head, t->sum - (uint64_t)t->n);
+	return put_varint(head, t->max);
+}
+
+/* The values of a row; NULL when they are no counts. */
+static uint8_t *
+put_values(struct work *k, const double *val, int64_t n, uint8_t *head)
+{
+	struct pack_sums t = { .n = n };
+
+	t.n_big = k->code->split(val, n, k->big, k->plane, &t.sum, &t.max);
+	return t.n_big < 0 ? NULL : put_levels(k, &t, head);
 }
 
 /* Adds a row's columns, which must rise below n_col, to the numbers of non-zeros of the chunks. */
@@ -194,13 +212,26 @@ choose_bands(struct work *k)
 		l->bits[s] = bits_in(k, s);
 }
 
+/* The part of high of a row: n non-zeros at the places k->big. */
+static void
+put_high(struct work *k, int64_t n)
+{
+	uint8_t *flag = k->flag;
+	const uint32_t *place = k->big;
+
+	for (int64_t j = 0; j < n; j++)
+		flag[place[j]] = 1;
+	n += k->l.b.bucket[MAX_WIDTH + 1];
+	k->code->squeeze(k->flag, (n + 63) / 64, (uint8_t *)k->word);
+	put_all(&k->to[S_HIGH], (const uint8_t *)k->word, n);
+}
+
 /* The columns of a row: those of the frequent genes to bitmap, the others to the streams. */
 static void
 put_columns(struct work *k, const int32_t *col, int64_t n, uint8_t *bitmap)
 {
 	const struct bands *b = &k->l.b;
 	uint8_t *flag = k->flag;
-	const uint32_t *place = k->big;
 	int64_t j = 0, end = b->first[1] * CHUNK;
 
 	for (; j < n && col[j] < end; j++)
@@ -218,11 +249,26 @@ put_columns(struct work *k, const int32_t *col, int64_t n, uint8_t *bitmap)
 		k->code->cut(col + from, j - from, (int32_t)(b->first[w] * CHUNK), w, (int32_t)(b->bucket[w] + from),
 		    k->big + from, &k->to[S_LOW]);
 	}
-	for (j = 0; j < n; j++)
-		flag[place[j]] = 1;
-	n += b->bucket[MAX_WIDTH + 1];
-	k->code->squeeze(k->flag, (n + 63) / 64, (uint8_t *)k->word);
-	put_all(&k->to[S_HIGH], (const uint8_t *)k->word, n);
+	put_high(k, n);
+}
+
+/* The same of a row whose columns are the bits of there. */
+static void
+put_words(struct work *k, const uint64_t *there, uint8_t *bitmap)
+{
+	const struct bands *b = &k->l.b;
+	int64_t n = 0;
+
+	memcpy(bitmap, there, (size_t)b->first[1] * sizeof *there);
+	for (int w = 1; w <= MAX_WIDTH; w++) {
+		int64_t from = n;
+
+		if (b->first[w + 1] == b->first[w])
+			continue;
+		n += k->code->places(there + b->first[w], b->first[w + 1] - b->first[w], (int32_t *)k->more);
+		k->code->cut((const int32_t *)k->more, n - from, 0, w, (int32_t)(b->bucket[w] + from), k->big + from, &k->to[S_LOW]);
+	}
+	put_high(k, n);
 }
 
 /* The head behind the rows' statistics; fills where the streams will stand and returns what is behind them. */
@@ -240,11 +286,12 @@ put_layout(const struct layout *l, uint8_t *p, uint8_t *at[N_STREAM])
 	return p;
 }
 
-/* The columns are there: row by row at col, n[i] of them, or as in ptr. */
+/* The columns are there: bits in k->there, when col is NULL; row by row at col, n[i] of them, or as in ptr. */
 static int64_t
 finish(struct work *k, const int32_t *col, const int64_t *n, uint8_t *dst, uint8_t *p)
 {
-	const struct csr *m = k->m;
+	const struct pack_rows *m = k->m;
+	int64_t words = chunks_of(m->n_col);
 	uint8_t *at[N_STREAM], *bitmap;
 
 	choose_bands(k);
@@ -255,8 +302,11 @@ finish(struct work *k, const int32_t *col, const int64_t *n, uint8_t *dst, uint8
 	for (int64_t i = 0; i < m->n_row; i++, bitmap += k->l.b.first[1] * (CHUNK / 8)) {
 		int64_t here = n ? n[i] : m->ptr[i + 1] - m->ptr[i];
 
-		put_columns(k, col, here, bitmap);
-		col += here;
+		if (col)
+			put_columns(k, col, here, bitmap);
+		else
+			put_words(k, k->there + i * words, bitmap);
+		col = col ? col + here : NULL;
 	}
 	for (int s = S_HIGH; s < N_STREAM; s++) {
 		BUG_IF(bits_in(k, s) != k->l.bits[s]);
@@ -267,38 +317,97 @@ finish(struct work *k, const int32_t *col, const int64_t *n, uint8_t *dst, uint8
 	return p + PAD - dst;
 }
 
-int64_t
-pack_encode(const struct csr *m, uint8_t *dst, struct str *scratch)
+/* Whether rows are to be laid out as bytes: in most words of columns there is something, and their bits take no more room than
+ * their columns would. */
+static int
+is_dense(const struct pack_rows *m)
 {
+	return m->n_row * chunks_of(m->n_col) <= 4 * (m->ptr[m->n_row] - m->ptr[0]);
+}
+
+/* Adds a row's columns, bits of there, to freq. */
+static void
+add_frequencies_of(struct work *k, const uint64_t *there, int64_t *freq)
+{
+	int64_t n = k->code->places(there, chunks_of(k->m->n_col), (int32_t *)k->more);
+
+	for (int64_t j = 0; j < n; j++)
+		freq[(int32_t)k->more[j]]++;
+}
+
+/* The places of the columns, narrow ones if that is enough: they are looked up all the time. */
+static struct pack_places
+places_of(struct work *k, const int32_t *place)
+{
+	int64_t n = k->m->n_col;
+	uint16_t *narrow = (uint16_t *)k->place;
+
+	if (n > 65536 && place)
+		return (struct pack_places){ NULL, place };
+	for (int64_t i = 0; i < n && n > 65536; i++)
+		k->place[i] = (int32_t)i;
+	for (int64_t i = 0; i < n && n <= 65536; i++)
+		narrow[i] = (uint16_t)(place ? place[i] : i);
+	return n > 65536 ? (struct pack_places){ NULL, k->place } : (struct pack_places){ narrow, NULL };
+}
+
+/* Rows in any order by way of bytes; 0 when a column or a value is none, or is 0, or a column comes twice. */
+static int64_t
+encode_bytes(const struct pack_rows *m, const int32_t *place, uint8_t *dst, int64_t *freq, struct str *scratch)
+{
+	const struct dense_encoder *dense = pack_dense_encoder();
 	struct work k = { .m = m, .code = pack_encoder() };
+	int64_t words = chunks_of(m->n_col);
+	struct pack_places at;
+	struct pack_sums t;
 	uint8_t *p = dst;
 
-	take_room(&k, 1, scratch);
+	take_room(&k, AS_BYTES, scratch);
+	at = places_of(&k, place);
 	*p++ = PACK_VERSION;
 	for (int64_t i = 0; i < m->n_row; i++) {
 		int64_t n = m->ptr[i + 1] - m->ptr[i];
 
-		p = put_values(&k, m->val + m->ptr[i], n, p);
-		if (!p)
-			return -1;
-		count_chunks(&k, m->col + m->ptr[i], n);
+		if (!dense->spread(m, m->ptr[i], n, &at, k.flag, k.wide))
+			return 0;
+		dense->collect(k.flag, k.wide, words, k.there + i * words, k.count, k.big, k.plane, &t);
+		if (t.n != n)
+			return 0;
+		p = put_levels(&k, &t, p);
 	}
-	return finish(&k, m->col + m->ptr[0], NULL, dst, p);
+	for (int64_t i = 0; freq && i < m->n_row; i++)
+		add_frequencies_of(&k, k.there + i * words, freq);
+	return finish(&k, NULL, NULL, dst, p);
 }
 
-/* Whether rows are as pack_encode wants them, but for zeros. */
-static int
-in_order(struct work *k)
+int64_t
+pack_encode(const struct csr *from, uint8_t *dst, struct str *scratch)
 {
-	const struct csr *m = k->m;
+	struct pack_rows m = pack_rows_of(from);
+	struct work k = { .m = &m, .code = pack_encoder() };
+	uint8_t *p = dst;
 
-	for (int64_t i = 0; i < m->n_row; i++) {
-		int64_t n = m->ptr[i + 1] - m->ptr[i];
+	take_room(&k, RISING, scratch);
+	*p++ = PACK_VERSION;
+	for (int64_t i = 0; i < m.n_row; i++) {
+		int64_t n = m.ptr[i + 1] - m.ptr[i];
 
-		if (n && k->code->runs(m->col + m->ptr[i], n, k->more) < 0)
-			return 0;
+		p = put_values(&k, from->val + m.ptr[i], n, p);
+		if (!p)
+			return -1;
+		count_chunks(&k, m.col + m.ptr[i], n);
 	}
-	return 1;
+	return finish(&k, m.col + m.ptr[0], NULL, dst, p);
+}
+
+static int
+columns_fit(const struct pack_rows *m)
+{
+	uint64_t bad = 0;
+
+	for (int64_t j = m->ptr[0]; j < m->ptr[m->n_row]; j++)
+		bad |= (uint32_t)m->col[j] >= (uint64_t)m->n_col;
+	return !bad;
 }
 
 static void
@@ -358,13 +467,17 @@ static uint8_t *
 put_row(struct work *k, const int32_t *place, int64_t i, int32_t *col, uint8_t *p)
 {
 	int64_t at = k->m->ptr[i], n = k->m->ptr[i + 1] - at;
+	const int32_t *from = k->m->col + at;
+	double *given = k->val + n;
 	uint8_t *end = NULL;
 
-	k->n[i] = sort_row(k, place, k->m->col + at, k->m->val + at, n, col);
+	for (int64_t j = 0; j < n; j++)
+		given[j] = pack_value(k->m, at + j);
+	k->n[i] = sort_row(k, place, from, given, n, col);
 	if (k->n[i] == n)
 		end = put_values(k, k->val, n, p);
 	if (!end) {             /* zeros, or a place twice */
-		k->n[i] = sort_any(k, place, k->m->col + at, k->m->val + at, n, col);
+		k->n[i] = sort_any(k, place, from, given, n, col);
 		end = put_values(k, k->val, k->n[i], p);
 	}
 	if (end)
@@ -373,21 +486,21 @@ put_row(struct work *k, const int32_t *place, int64_t i, int32_t *col, uint8_t *
 }
 
 int64_t
-pack_encode_any(const struct csr *m, const int32_t *place, uint8_t *dst, int64_t *n_item, int64_t *freq, struct str *scratch)
+pack_encode_any(const struct pack_rows *m, const int32_t *place, uint8_t *dst, int64_t *n_item, int64_t *freq,
+	struct str *scratch)
 {
 	struct work k = { .m = m, .code = pack_encoder() };
 	uint8_t *p = dst;
 	int32_t *col;
 	int64_t n;
 
-	take_room(&k, 0, scratch);
-	if (!place && in_order(&k) && (n = pack_encode(m, dst, scratch)) >= 0) {
+	if (pack_dense_encoder() && is_dense(m) && (n = encode_bytes(m, place, dst, freq, scratch)) > 0) {
 		*n_item = m->ptr[m->n_row] - m->ptr[0];
-		if (freq)
-			add_frequencies(m->col + m->ptr[0], *n_item, freq);
 		return n;
 	}
-	take_room(&k, 0, scratch);
+	if (!columns_fit(m))
+		return PACK_BAD_COLUMN;
+	take_room(&k, ANY_ORDER, scratch);
 	col = k.sorted;
 	*p++ = PACK_VERSION;
 	for (int64_t i = 0; i < m->n_row; col += k.n[i++]) {

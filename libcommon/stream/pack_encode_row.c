@@ -108,17 +108,6 @@ cut(const int32_t *col, int64_t n, int32_t base, int w, int32_t at, uint32_t *pl
 	}
 }
 
-/* A word's set bits: four at once where there are no more, as in most words, so that their number need not be guessed. */
-static inline __attribute__((always_inline)) int32_t *
-few_places(uint64_t x, int32_t base, int32_t *to)
-{
-	int n = __builtin_popcountll(x);
-
-	for (int i = 0; i < 4; i++, x &= x - 1)
-		to[i] = base + (x ? __builtin_ctzll(x) : 0);
-	return to + n;
-}
-
 static int64_t
 places(const uint64_t *bits, int64_t n_word, int32_t *col)
 {
@@ -138,6 +127,8 @@ gather(const double *value, const int32_t *col, int64_t n, double *val)
 }
 
 #ifdef WIDE
+
+#define WORDS 512       /* looked at at a time for those that are not empty */
 
 /* ---- AVX2 ---- */
 
@@ -302,20 +293,27 @@ cut_256(const int32_t *col, int64_t n, int32_t base, int w, int32_t at, uint32_t
 T256 static int64_t
 places_256(const uint64_t *bits, int64_t n_word, int32_t *col)
 {
-	int32_t *to = col;
+	int32_t *to = col, word[WORDS];
 
-	for (int64_t w = 0; w < n_word; w++) {
-		uint64_t x = bits[w];
+	for (int64_t w = 0; w < n_word; w += WORDS) {
+		int64_t n = pack_words_with(bits + w, n_word - w < WORDS ? n_word - w : WORDS, word);
 
-		if (__builtin_popcountll(x) <= 4) {
-			to = few_places(x, (int32_t)(64 * w), to);
-			continue;
-		}
-		for (int32_t base = (int32_t)(64 * w); x; x >>= 8, base += 8) {
-			__m256i v = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)pack_bits_of[x & 255]));
+		for (int64_t i = 0; i < n; i++) {
+			uint64_t x = bits[w + word[i]];
+			int32_t base = (int32_t)(64 * (w + word[i]));
 
-			_mm256_storeu_si256((__m256i *)to, _mm256_add_epi32(v, _mm256_set1_epi32(base)));
-			to += __builtin_popcount((unsigned)x & 255);
+			to[0] = base + (int32_t)_tzcnt_u64(x);
+			to[1] = base + (int32_t)_tzcnt_u64(_blsr_u64(x));
+			if (__builtin_popcountll(x) <= 2) {
+				to += __builtin_popcountll(x);
+				continue;
+			}
+			for (; x; x >>= 8, base += 8) {
+				__m256i v = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)pack_bits_of[x & 255]));
+
+				_mm256_storeu_si256((__m256i *)to, _mm256_add_epi32(v, _mm256_set1_epi32(base)));
+				to += __builtin_popcount((unsigned)x & 255);
+			}
 		}
 	}
 	return to - col;
@@ -367,8 +365,10 @@ split_512(const double *val, int64_t n, uint32_t *big, uint8_t *plane, uint64_t 
 	*sum = -(uint64_t)((n + 7) / 8 * 8) * 0x4330000000000000u - (uint64_t)(-n & 7);
 	for (int i = 0; i < 8; i++)
 		*sum += part[i];
+	if (bad || _mm512_reduce_min_pd(least) < 1 || _mm512_reduce_max_pd(most) > 4294967295.0)
+		return -1;
 	*max = n ? (uint32_t)_mm512_reduce_max_pd(most) : 0;
-	return bad || _mm512_reduce_min_pd(least) < 1 || _mm512_reduce_max_pd(most) > 4294967295.0 ? -1 : n_big;
+	return n_big;
 }
 
 T512 static int64_t
@@ -421,23 +421,40 @@ squeeze_512(uint8_t *flag, int64_t n_word, uint8_t *bits)
 	}
 }
 
+/* The set bits of sixteen, the first being base; returns behind the last. */
+T512 static inline __attribute__((always_inline)) int32_t *
+sixteen_places(unsigned bits, int32_t base, int32_t *to)
+{
+	const __m512i iota = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+
+	_mm512_storeu_si512(to, _mm512_maskz_compress_epi32((__mmask16)bits, _mm512_add_epi32(iota, _mm512_set1_epi32(base))));
+	return to + __builtin_popcount(bits);
+}
+
 T512 static int64_t
 places_512(const uint64_t *bits, int64_t n_word, int32_t *col)
 {
-	const __m512i iota = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-	int32_t *to = col;
+	int32_t *to = col, word[WORDS];
 
-	for (int64_t w = 0; w < n_word; w++) {
-		if (__builtin_popcountll(bits[w]) <= 4) {
-			to = few_places(bits[w], (int32_t)(64 * w), to);
-			continue;
-		}
-		for (int i = 0; i < 64; i += 16) {
-			unsigned m = (unsigned)(bits[w] >> i) & 0xffff;
-			__m512i v = _mm512_add_epi32(iota, _mm512_set1_epi32((int)(64 * w) + i));
+	for (int64_t w = 0; w < n_word; w += WORDS) {
+		int64_t n = pack_words_with(bits + w, n_word - w < WORDS ? n_word - w : WORDS, word);
 
-			_mm512_storeu_si512(to, _mm512_maskz_compress_epi32((__mmask16)m, v));
-			to += __builtin_popcount(m);
+		for (int64_t i = 0; i < n; i++) {
+			uint64_t x = bits[w + word[i]];
+			int32_t base = (int32_t)(64 * (w + word[i]));
+
+			to[0] = base + (int32_t)_tzcnt_u64(x);
+			to[1] = base + (int32_t)_tzcnt_u64(_blsr_u64(x));
+			to[2] = base + (int32_t)_tzcnt_u64(_blsr_u64(_blsr_u64(x)));
+			to[3] = base + (int32_t)_tzcnt_u64(_blsr_u64(_blsr_u64(_blsr_u64(x))));
+			if (__builtin_popcountll(x) <= 4) {
+				to += __builtin_popcountll(x);
+				continue;
+			}
+			to = sixteen_places((unsigned)x & 0xffff, base, to);
+			to = sixteen_places((unsigned)(x >> 16) & 0xffff, base + 16, to);
+			to = sixteen_places((unsigned)(x >> 32) & 0xffff, base + 32, to);
+			to = sixteen_places((unsigned)(x >> 48), base + 48, to);
 		}
 	}
 	return to - col;

@@ -49,10 +49,23 @@ int pack_cpu(void);
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define WIDE 1
-#define T256 __attribute__((target("avx2,bmi2,popcnt")))
-#define T512 __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,bmi2,popcnt")))
+#define T256 __attribute__((target("avx2,bmi,bmi2,popcnt")))
+#define T512 __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,bmi,bmi2,popcnt")))
 /* Numbers of the set bits of each byte, in order, a byte each. */
 extern uint64_t pack_bits_of[256];
+
+/* The numbers of the n words that are not 0, without guessing which; how many they are.  [n]. */
+static inline int64_t
+pack_words_with(const uint64_t *word, int64_t n, int32_t *some)
+{
+	int64_t k = 0;
+
+	for (int64_t i = 0; i < n; i++) {
+		some[k] = (int32_t)i;
+		k += word[i] != 0;
+	}
+	return k;
+}
 #endif
 
 /* 56 or more bits of a stream from bit at on. */
@@ -187,5 +200,34 @@ struct encoder {
 };
 
 const struct encoder *pack_encoder(void);
+
+/* What the head says of a row, and how many of its values are more than 1. */
+struct pack_sums {
+	int64_t n, n_big;
+	uint64_t sum;
+	uint32_t max;
+};
+
+/* Where the columns go: one of them. */
+struct pack_places {
+	const uint16_t *narrow; /* [n_col], when there are no more than 65,536 */
+	const int32_t *wide;
+};
+
+/* What the encoder does with a row that has not too few non-zeros for its columns. */
+struct dense_encoder {
+	/* Entries at .. at + n - 1 of m to row [n_col], a byte each; those of 255 or more to wide [n_col] as well.  A column that
+	 * comes again overwrites.  0 when a column is not below n_col or a value is none of 0 .. 2^32 - 1: then some of
+	 * the row may be there. */
+	int (*spread)(const struct pack_rows *m, int64_t at, int64_t n, const struct pack_places *place, uint8_t *row,
+		uint32_t *wide);
+	/* n_word times 64 bytes of a row, which are zeroed: to word those that are there, whose number is added to count, to
+	 * plane and big as by encoder.split. */
+	void (*collect)(uint8_t *row, const uint32_t *wide, int64_t n_word, uint64_t *word, int64_t *count, uint32_t *big,
+		uint8_t *plane, struct pack_sums *t);
+};
+
+/* NULL where sorting is faster. */
+const struct dense_encoder *pack_dense_encoder(void);
 
 #endif

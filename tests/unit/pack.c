@@ -2,6 +2,7 @@
 #include <math.h>
 #include "base/mem.h"
 #include "base/rng.h"
+#include "cell/set.h"
 #include "stream/pack.h"
 #include "../t.h"
 
@@ -150,12 +151,34 @@ test_same(const char *code)
 	ok(other == 0 && lost == 0, "%d blocks: the same bytes as plain C makes (%d others), and back (%d lost)", n, other, lost);
 }
 
-/* Rows in any order, renumbered, with zeros and with values in two parts make the bytes that sorted ones make. */
+/* The values of any as floats or int32, when all fit; else NULL. */
+static void *
+as_type(const struct csr *any, int type)
+{
+	int64_t n = any->ptr[any->n_row];
+	float *f = mem_new(float, n);
+	int32_t *v = (int32_t *)f;
+	int fits = 1;
+
+	for (int64_t k = 0; k < n; k++) {
+		fits &= type == PACK_F32 ? (double)(float)any->val[k] == any->val[k] : any->val[k] <= INT32_MAX;
+		if (fits && type == PACK_F32)
+			f[k] = (float)any->val[k];
+		else if (fits)
+			v[k] = (int32_t)any->val[k];
+	}
+	if (!fits)
+		mem_free(f);
+	return fits ? f : NULL;
+}
+
+/* Rows in any order, renumbered, with zeros and with values in two parts make the bytes that sorted ones make, whatever
+ * the type of the values. */
 static void
 test_any(const char *code)
 {
 	struct rng r = rng_make(13, RNG_TEST, 10);
-	int other = 0, n = 300;
+	int other = 0, typed = 0, n = 300;
 
 	for (int t = 0; t < n; t++) {
 		int64_t n_row = rng_below(&r, 10), n_col = 1 + (int64_t)(rng_below(&r, 3000) >> rng_below(&r, 10)), n_item = -1;
@@ -163,6 +186,7 @@ test_any(const char *code)
 		int32_t *place = mem_new(int32_t, n_col), *back = mem_new(int32_t, n_col);
 		struct packed p, q;
 		struct str scratch = {0};
+		struct pack_rows rows;
 
 		for (int64_t i = 0; i < n_col; i++)
 			place[i] = (int32_t)i;
@@ -208,8 +232,21 @@ test_any(const char *code)
 		p = encode(&m);
 		setenv("OVX_CPU", code, 1);
 		q.b = mem_new(uint8_t, (long long)pack_bound(n_row, any.ptr[n_row], n_col));
-		q.n = pack_encode_any(&any, t % 3 || t % 2 ? place : NULL, q.b, &n_item, NULL, &scratch);
+		rows = pack_rows_of(&any);
+		q.n = pack_encode_any(&rows, t % 3 || t % 2 ? place : NULL, q.b, &n_item, NULL, &scratch);
 		other += p.n != q.n || memcmp(p.b, q.b, (size_t)p.n) || n_item != m.ptr[n_row];
+		for (rows.type = PACK_F32; rows.type <= PACK_I32; rows.type++) {
+			void *val = as_type(&any, rows.type);
+
+			if (!val)
+				continue;
+			rows.val = val;
+			n_item = -1;
+			q.n = pack_encode_any(&rows, t % 3 || t % 2 ? place : NULL, q.b, &n_item, NULL, &scratch);
+			other += p.n != q.n || memcmp(p.b, q.b, (size_t)p.n) || n_item != m.ptr[n_row];
+			typed++;
+			mem_free(val);
+		}
 		csr_clear(&m);
 		csr_clear(&any);
 		str_clear(&scratch);
@@ -218,7 +255,146 @@ test_any(const char *code)
 		mem_free(place);
 		mem_free(back);
 	}
-	ok(other == 0, "%d blocks in any order: the same bytes as sorted (%d others)", n, other);
+	ok(other == 0 && typed > n, "%d blocks in any order, %d of floats or integers: the same bytes as sorted (%d others)", n, typed,
+	    other);
+}
+
+/* One value or column that is none among many: refused wherever it stands. */
+static void
+test_any_refused(const char *code)
+{
+	enum { N = 100 };
+	static const float no_float[] = { -1, 0.5f, 4294967296.0f, NAN, INFINITY, -INFINITY };
+	static const double no_double[] = { -1, 0.5, 4294967296.0, NAN, 4294967295.5, 1e300 };
+	int64_t ptr[2] = { 0, N }, n_item;
+	int32_t col[N], whole[N];
+	float f[N];
+	double v[N];
+	struct pack_rows rows = { 1, 2 * N, ptr, col, v, PACK_F64 };
+	uint8_t *to = mem_new(uint8_t, (long long)pack_bound(1, N, 2 * N));
+	struct str scratch = {0};
+	int bad = 0;
+
+	setenv("OVX_CPU", code, 1);
+	for (int i = 0; i < N; i++) {
+		col[i] = i * 2;
+		f[i] = (float)(v[i] = whole[i] = 1 + i % 300);
+	}
+	for (int i = 0; i < N; i++) {
+		for (int k = 0; k < 6; k++) {
+			double was = v[i];
+
+			v[i] = no_double[k];
+			rows.val = v;
+			rows.type = PACK_F64;
+			bad += pack_encode_any(&rows, NULL, to, &n_item, NULL, &scratch) != -1;
+			v[i] = was;
+			f[i] = no_float[k];
+			rows.val = f;
+			rows.type = PACK_F32;
+			bad += pack_encode_any(&rows, NULL, to, &n_item, NULL, &scratch) != -1;
+			f[i] = (float)was;
+		}
+		rows.val = whole;
+		rows.type = PACK_I32;
+		whole[i] = -whole[i];
+		bad += pack_encode_any(&rows, NULL, to, &n_item, NULL, &scratch) != -1;
+		whole[i] = -whole[i];
+		for (int k = 0; k < 3; k++) {
+			col[i] = (const int32_t[]){ -1, 2 * N, INT32_MAX }[k];
+			bad += pack_encode_any(&rows, NULL, to, &n_item, NULL, &scratch) != PACK_BAD_COLUMN;
+		}
+		col[i] = 2 * i;
+		bad += pack_encode_any(&rows, NULL, to, &n_item, NULL, &scratch) < 0;
+	}
+	ok(bad == 0, "a value that is no count, or a column that is none, among others (%d taken)", bad);
+	mem_free(to);
+	str_clear(&scratch);
+}
+
+enum { SINK_ROWS = SINK_HEAD + 1300, SINK_COLS = 5 };
+
+/* What row i has in column j. */
+static int
+sunk(int64_t i, int j)
+{
+	return (int)((i * 7 + i / 1000 + j * 13) % (5 + j)) * (j < 4 || i > 70);
+}
+
+struct found {
+	int64_t row, wrong;
+};
+
+static int
+look(void *ctx, const struct csr *m, int slot, struct err *e)
+{
+	struct found *f = ctx;
+
+	(void)slot;
+	(void)e;
+	for (int64_t i = 0; i < m->n_row; i++, f->row++) {
+		int v[SINK_COLS] = {0};
+
+		for (int64_t k = m->ptr[i]; k < m->ptr[i + 1]; k++)
+			v[m->col[k]] = (int)m->val[k];
+		for (int j = 0; j < SINK_COLS; j++)
+			f->wrong += v[j] != sunk(m->row0 + i, j);
+	}
+	return 0;
+}
+
+/* Rows first whole blocks up to where the genes are numbered, then a few at a time; counted before or not; zeros given as
+ * such or not. */
+static void
+test_sink(int ranked, int zeros)
+{
+	struct set s;
+	struct err e = {0};
+	struct csr m = { .n_col = SINK_COLS };
+	struct sink k;
+	struct rows r = {0};
+	struct found f = {0};
+	struct strs names[N_AXIS] = {{0}};
+	int64_t freq[SINK_COLS] = {0};
+
+	set_init(&s);
+	for (int a = 0; a < N_AXIS; a++) {
+		for (int64_t i = 0; i < (a == AXIS_OBS ? SINK_ROWS : SINK_COLS); i++) {
+			char name[20];
+
+			strs_add(&names[a], name, (size_t)snprintf(name, sizeof name, "%lld", (long long)i));
+		}
+		set_put_axis(&s, a, &names[a], &e);
+	}
+	sink_open(&k, &s, "X", DT_F32, SINK_ROWS, SINK_COLS, &e);
+	for (int64_t i = 0; i < SINK_HEAD; i++)
+		for (int j = 0; j < SINK_COLS; j++)
+			freq[j] += zeros || sunk(i, j) > 0;
+	if (ranked)
+		sink_rank(&k, freq, &e);
+	for (int64_t lo = 0, n; lo < SINK_ROWS; lo += n) {
+		int64_t at = 0;
+
+		n = lo == 0 ? SINK_HEAD : lo + 100 < SINK_ROWS ? 100 : SINK_ROWS - lo;
+		csr_reserve(&m, n, n * SINK_COLS);
+		m.n_row = n;
+		for (int64_t i = 0; i < n; m.ptr[++i] = at)
+			for (int j = 0; j < SINK_COLS; j++)
+				if (zeros || sunk(lo + i, j)) {
+					m.col[at] = j;
+					m.val[at++] = sunk(lo + i, j);
+				}
+		sink_add(&k, &m, &e);
+	}
+	is_i64(k.wrong, ranked && zeros, "a number of rows that cannot be is seen");
+	sink_close(&k, &e);
+	if (set_rows(&s, "X", &r, &e) == 0)
+		rows_pass(&r, look, NULL, &f, &e);
+	ok(!e.code && f.row == SINK_ROWS && f.wrong == 0, "%lld rows through a sink, ranked %d, zeros %d (%lld wrong)",
+	    (long long)f.row, ranked, zeros, (long long)f.wrong);
+	set_rows_clear(&r);
+	csr_clear(&m);
+	set_close(&s);
 }
 
 /* What is no count is refused wherever it stands. */
@@ -343,6 +519,7 @@ all(const char *code)
 	round_trip(3, 100000, 2, "few in many columns");
 	test_same(code);
 	test_any(code);
+	test_any_refused(code);
 	test_refused();
 	test_size();
 	test_truncated(20, 300, 0);
@@ -369,5 +546,7 @@ main(void)
 	all("portable");
 	all("avx2");           /* where the CPU has them; else plain again */
 	all("avx512");
+	for (int i = 0; i < 4; i++)
+		test_sink(i & 1, i >> 1);
 	return done();
 }
