@@ -307,11 +307,29 @@ check(void)
 	return o.shard.shard ? shard_check(&o.shard, opts) : NULL;
 }
 
+/* The share of values that are not zero, of g genes in the fullest blocks: what normalize counted and a fifth more, or a half. */
+static double
+fill_of(struct app *a, const uint8_t *use, int64_t g, struct err *e)
+{
+	double *n_cells = NULL, sum = 0, all = (double)a->set.axis[AXIS_OBS].n * (double)g, fill;
+
+	if (all == 0 || !set_find(&a->set, "var/n_cells") || set_numbers(&a->set, "var/n_cells", &n_cells, e))
+		return 0.5;
+	for (int64_t i = 0; i < a->set.axis[AXIS_VAR].n; i++)
+		sum += !use || use[i] ? n_cells[i] : 0;
+	mem_free(n_cells);
+	fill = 1.2 * sum / all;
+	return fill > 0 && fill < 1 ? fill : 1;
+}
+
 static int
 plan(struct app *a, struct plan *p, struct err *e)
 {
 	int64_t n = a->set.axis[AXIS_OBS].n, n_var = a->set.axis[AXIS_VAR].n, g = n_var;
+	int64_t fit, later;
+	int slots = 2 * a->threads + 2;
 	uint8_t *hv = NULL;
+	double fill;
 
 	if (o.shard.merge) {
 		shard_plan(a, &o.shard, 0, p);
@@ -326,10 +344,14 @@ plan(struct app *a, struct plan *p, struct err *e)
 	}
 	for (int64_t i = g = 0; i < n_var; i++)
 		g += hv ? hv[i] : 1;
+	fill = fill_of(a, hv, g, e);
 	mem_free(hv);
 	shard_plan(a, &o.shard, pca_sums_size(g), p);
-	p->memory += app_rows_bytes(a, "X", 0, e) + 16 * n + n_var * (8 * o.k + 60) + BLOCK_DENSE * o.k * 4 +
-	    pca_bytes(n, g, (int)o.k, 2 * a->threads + 2);
+	/* the largest of: the fit, the scores, the loadings of all genes */
+	fit = pca_bytes(n, g, (int)o.k, fill, slots);
+	later = pca_project_bytes(g, (int)o.k, fill, slots) + BLOCK_DENSE * o.k * 4;
+	later = (later > n_var * 8 * o.k ? later : n_var * 8 * o.k) + g * o.k * 8;
+	p->memory += app_rows_bytes(a, "X", 0, e) + 16 * n + n_var * 60 + (fit > later ? fit : later);
 	p->output = n * o.k * 4 + n_var * o.k * 8;
 	return e->code;
 }

@@ -3,12 +3,12 @@
 
 #include <math.h>
 #include <string.h>
-#include "alg/lanes.h"
+#include "alg/pca_wide.h"
 #include "base/mem.h"
 #include "num/blas.h"
 
 /* Components per step of the projection. */
-#define STEP 32
+#define STEP PCA_WIDTH
 #define FEW 64
 
 void
@@ -151,31 +151,14 @@ struct projection {
 };
 
 /* Adds the loadings of n entries to the scores c0 .. c0 + STEP - 1 of a row, in to: floats for FEW entries at a time, doubles
- * beyond, so that no digits are lost.  Vectors of 8, a register of AVX2: the compilers keep longer ones in memory. */
-typedef float v8f __attribute__((vector_size(32), aligned(4), may_alias));
-
-WIDE static void
+ * beyond, so that no digits are lost. */
+static void
 add_loadings(const struct projection *p, int64_t c0, const int32_t *col, const float *val, int64_t n, double *to)
 {
-	for (int64_t t = 0; t < n; ) {
-		int64_t end = t + FEW < n ? t + FEW : n;
-		v8f a = {0}, b = {0}, c = {0}, d = {0};
+	for (int64_t t = 0; t < n; t += FEW) {
 		float sum[STEP];
 
-		for (; t < end; t++) {
-			const v8f *load = (const v8f *)(p->loading + (int64_t)col[t] * p->width + c0);
-			float x = val[t];
-			v8f v = { x, x, x, x, x, x, x, x };
-
-			a += v * load[0];
-			b += v * load[1];
-			c += v * load[2];
-			d += v * load[3];
-		}
-		*(v8f *)sum = a;
-		*(v8f *)(sum + 8) = b;
-		*(v8f *)(sum + 16) = c;
-		*(v8f *)(sum + 24) = d;
+		pca_sum_rows(p->loading + c0, p->width, col + t, val + t, n - t < FEW ? n - t : FEW, sum);
 		for (int i = 0; i < STEP; i++)
 			to[i] += (double)sum[i];
 	}
@@ -255,10 +238,17 @@ pca_project(struct rows *r, const struct pca_opt *o, const struct pca *f, pca_sc
 }
 
 int64_t
-pca_bytes(int64_t n, int64_t g, int k, int n_slot)
+pca_project_bytes(int64_t g, int k, double fill, int n_slot)
 {
-	int64_t sums = pca_gram_bytes(n, g, n_slot), packed = pca_sums_size(g) * 8;
-	int64_t eigen = 2 * packed + g * g * 8 + 3 * g * k * 8 + g * 300;
+	return n_slot * ((int64_t)ROWS_BLOCK * k * 4 + (int64_t)(fill * (double)(ROWS_BLOCK * g)) * 9) + g * (k + STEP) * 4;
+}
 
-	return (sums > eigen ? sums : eigen) + n_slot * (int64_t)ROWS_BLOCK * k * 4 + g * (k + STEP) * 8;
+int64_t
+pca_bytes(int64_t n, int64_t g, int k, double fill, int n_slot)
+{
+	int64_t sums = pca_gram_bytes(n, g, fill, n_slot), scores = pca_project_bytes(g, k, fill, n_slot);
+	int64_t eigen = pca_sums_size(g) * 8 + g * g * 8 + 3 * g * k * 8 + g * 300;
+
+	sums = sums > eigen ? sums : eigen;
+	return (sums > scores ? sums : scores) + g * k * 8;
 }

@@ -2,8 +2,8 @@
  *
  * The layer is restricted to g genes, clipped, and centred again by the mean that clipping
  * left.  With z of a zero being a constant z0 of its gene, s = z - z0 is sparse, and
- * the covariance of z is that of s: the Gram matrix S'S is made from the
- * non-zeros alone, or from dense tiles where they are many.  Its eigenvectors are
+ * the covariance of z is that of s: the Gram matrix S'S is made from lists of
+ * the non-zeros, or from dense tiles where they are many.  Its eigenvectors are
  * the loadings; scores are made by a second pass.  Memory does not depend on the number of cells.
  *
  *	struct pca_opt o = { .layer = &scaled, .gene = hvg, .g = 2000, .k = 50 };
@@ -44,12 +44,12 @@ struct pca {
 
 /* Loadings and variances; one pass.  The rows_sum of r must be called outside of par_for, p being used
  * there.  Rows in order within runs of SUM_RUN blocks, then runs over a binary tree: the same bytes for any
- * number of threads.  Values are rounded to floats once; products of dense genes are added in float within
- * four blocks, after their means were taken off, and in double beyond: variances agree with those of a
- * computation in double within 1e-6.
- * Fastest when the genes stand in order of falling frequency and the columns of a row rise.
+ * number of threads.  Values are rounded to floats once; products are added in float within a block and over at
+ * most sixteen of them, of genes that most cells have after about their means were taken off, and in double beyond: variances agree
+ * with those of a computation in double within 1e-6.
+ * Fastest when the genes stand in order of falling frequency.
  * ERR_USAGE when k is too large; ERR_NUMERIC when a value is not finite.
- * O(nnz^2 / 2) per row for nnz non-zeros among the g genes, at most g^2; O(g^3) once. */
+ * O(nnz g / 2) per row for nnz non-zeros among the g genes, in vectors; O(g^3) once. */
 int pca_fit(struct rows *r, const struct pca_opt *o, struct pca *f, struct par *p, struct err *e);
 
 /* The same in two steps, for sums that come from several machines.  t [pca_sums_size(g)], made by the caller, gets the
@@ -70,7 +70,10 @@ typedef int pca_scores_fn(void *ctx, int64_t row0, int64_t n, const float *score
 /* Rows of the same genes in f's coordinates, given to fn in order, one block at a time.  One pass; o->k is not used. */
 int pca_project(struct rows *r, const struct pca_opt *o, const struct pca *f, pca_scores_fn *fn, void *ctx, struct err *e);
 void pca_clear(struct pca *f);
-/* Bytes that fit and project take at most, of which only the depth of the tree grows with n. */
-int64_t pca_bytes(int64_t n, int64_t g, int k, int n_slot);
+/* Bytes that fit and project take where no block of rows has more than a share of fill of its values that are not zero; of
+ * these only the depth of the tree grows with n. */
+int64_t pca_bytes(int64_t n, int64_t g, int k, double fill, int n_slot);
+/* Those of project alone, but for f. */
+int64_t pca_project_bytes(int64_t g, int k, double fill, int n_slot);
 
 #endif

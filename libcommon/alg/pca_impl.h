@@ -15,10 +15,20 @@ struct sparse {
 	int64_t cap_row, cap;
 };
 
+/* The same by genes. */
+struct lists {
+	int64_t n;              /* rows */
+	int32_t *ptr;           /* [g + 2], list j being ptr[j] .. ptr[j + 1] - 1; the last is there for making them */
+	int32_t *row;           /* rising */
+	float *val;
+	int64_t cap;
+};
+
 /* How a row is picked. */
 struct picker {
 	const struct pca_opt *o;
-	int32_t *place;         /* [n_col] number among the genes, or -1 */
+	int32_t *place;         /* [n_col] number among the genes, for those of them */
+	uint8_t *is;            /* [n_col] 1 for those: small, to stay in the first cache */
 	double *scale;          /* [g] 1 / std */
 	double *centre;         /* [g] mean / std */
 	double *zero;           /* [g] z of a zero */
@@ -33,7 +43,7 @@ void picker_clear(struct picker *p);
 /* Appends the rows of m.  ERR_NUMERIC when a value is not finite. */
 int picker_add(struct picker *p, const struct csr *m, int slot, struct sparse *s, struct err *e);
 void sparse_clear(struct sparse *s);
-/* Bytes that pca_sum takes at most. */
-int64_t pca_gram_bytes(int64_t n, int64_t g, int n_slot);
+/* Bytes that pca_sum takes, see pca_bytes. */
+int64_t pca_gram_bytes(int64_t n, int64_t g, double fill, int n_slot);
 
 #endif

@@ -576,7 +576,7 @@ scrublet_bytes(int64_t n_row, int64_t n_col, const int64_t *size, int64_t nnz, c
 		queries = size[b] + (o->compat || sim < o->score_most ? sim : o->score_most);
 		near = points * (o->n_pc + 7) * 6 + knn_frame_bytes(points, o->n_pc) + queries * 8 +
 			n_worker * KNN_QUERY * ((o->n_pc + 7) * 4 + KNN_POINT * 4 + (kk + kk / 4 + 16) * 16 + 64);
-		bytes = pca_bytes(points, g, o->n_pc, n_slot) + points * (16 + 4 * o->n_pc) + sim * 8 + n_slot * g * 8;
+		bytes = pca_bytes(points, g, o->n_pc, 0.5, n_slot) + points * (16 + 4 * o->n_pc) + sim * 8 + n_slot * g * 8;
 		one = bytes > one ? bytes : one;
 		one = near + points * o->n_pc * 4 > one ? near + points * o->n_pc * 4 : one;
 		held = held_bytes(size[b], some) > held ? held_bytes(size[b], some) : held;

@@ -84,7 +84,7 @@ dense(const struct data *d)
 }
 
 /* Variances and scores of the centred z by eigenvectors of its covariance, all in double: what is allowed for is one
- * rounding of z to float, and sums of float products within four blocks. */
+ * rounding of z to float, and sums of float products within a group of blocks. */
 static void
 check(const struct data *d, const struct pca *f, const float *scores, const char *what)
 {
@@ -207,7 +207,7 @@ test_refusals(void)
 		if (d.m.col[k] == 1)
 			d.m.val[k] = NAN;
 	ok(pca_fit(&r, &o, &f, NULL, &e) == ERR_NUMERIC, "NaN: refused");
-	ok(pca_bytes(1000000, 2000, 50, 4) < 700000000, "memory for a million cells");
+	ok(pca_bytes(1000000, 2000, 50, 0.2, 6) < 200000000, "memory for a million cells");
 	rows_memory_clear(&r);
 	drop(&d);
 }
