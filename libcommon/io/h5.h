@@ -104,8 +104,6 @@ int h5_run_read(struct h5_run *r, int mem, int64_t lo, int64_t n, void *buf, str
 /* The same where they are, until the next call.  *mem says what is wanted and then what it is: HM_F64 may become
  * HM_F32 or HM_I32, when they are stored so. */
 const void *h5_run_view(struct h5_run *r, int *mem, int64_t lo, int64_t n, struct err *e);
-/* Whether bytes come from the file as they are, so that reading them again costs little. */
-int h5_run_plain(const struct h5_run *r);
 void h5_run_free(struct h5_run *r);
 /* The same as texts, row values each row, appended.  Padding is taken off. */
 int h5_read_texts(const struct h5_data *d, int64_t lo, int64_t n, struct strs *out, struct err *e);

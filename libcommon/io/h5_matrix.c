@@ -516,7 +516,7 @@ put_direct(struct put *t, const char *path, const struct h5_matrix *m, int count
 
 	values_open(&d.t, m, most);
 	sink_open(&t->sink, t->set, path, m->dtype, m->n_row, m->n_col, e);
-	if (count && h5_run_plain(d.t.indices) && !e->code)
+	if (count && !e->code)
 		count_first(&d, e);
 	csr_pieces(m, m->n_row, rows, most, put_piece, &d, e);
 	values_close(&d.t);

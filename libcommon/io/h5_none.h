@@ -56,7 +56,6 @@ int h5_read(A const struct h5_data *d, A int mem, A int64_t lo, A int64_t n, A v
 struct h5_run *h5_run_new(A const struct h5_data *d, A int64_t most, A struct par *par) { return NULL; }
 int h5_run_read(A struct h5_run *r, A int mem, A int64_t lo, A int64_t n, A void *buf, struct err *e) { return without(e); }
 const void *h5_run_view(A struct h5_run *r, A int *mem, A int64_t lo, A int64_t n, struct err *e) { without(e); return NULL; }
-int h5_run_plain(A const struct h5_run *r) { return 0; }
 void h5_run_free(A struct h5_run *r) {}
 int h5_read_texts(A const struct h5_data *d, A int64_t lo, A int64_t n, A struct strs *out, struct err *e) { return without(e); }
 int h5_width(A int mem) { return 8; }

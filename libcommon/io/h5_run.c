@@ -300,12 +300,6 @@ h5_run_read(struct h5_run *r, int mem, int64_t lo, int64_t n, void *buf, struct 
 	return par_for(r->par, n, BLOCK, convert, r, e);
 }
 
-int
-h5_run_plain(const struct h5_run *r)
-{
-	return r->mem != HM_BOOL && (r->raw ? r->n_filter == 0 : r->d->chunk == 0);
-}
-
 const void *
 h5_run_view(struct h5_run *r, int *mem, int64_t lo, int64_t n, struct err *e)
 {

@@ -110,15 +110,78 @@ deflate_shuffle(const void *src, void *dst, size_t n, int width)
 	memcpy(d + item * w, s + item * w, n - item * w);
 }
 
+typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+#ifdef __clang__
+#define PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(a, b, ...) __builtin_shuffle(a, b, (bytes16){ __VA_ARGS__ })
+#endif
+/* Bytes of a and b in turns: of their first and of their last eight. */
+#define FIRST(a, b) PICK(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define LAST(a, b) PICK(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+
+static inline bytes16
+load16(const uint8_t *p)
+{
+	return *(const bytes16 *)p;
+}
+
+/* Items of four bytes, sixteen at a time, from four planes a stride apart; how many were done. */
+static size_t
+unshuffle4(const uint8_t *s, uint8_t *d, size_t item)
+{
+	size_t i = 0;
+
+	for (; i + 16 <= item; i += 16) {
+		bytes16 a = load16(s + i), b = load16(s + item + i), c = load16(s + 2 * item + i), e = load16(s + 3 * item + i);
+		bytes16 ac[2] = { FIRST(a, c), LAST(a, c) }, be[2] = { FIRST(b, e), LAST(b, e) }, *to = (bytes16 *)(d + 4 * i);
+
+		for (int k = 0; k < 2; k++) {
+			to[2 * k] = FIRST(ac[k], be[k]);
+			to[2 * k + 1] = LAST(ac[k], be[k]);
+		}
+	}
+	return i;
+}
+
+/* The same of eight bytes. */
+static size_t
+unshuffle8(const uint8_t *s, uint8_t *d, size_t item)
+{
+	size_t i = 0;
+
+	for (; i + 16 <= item; i += 16) {
+		bytes16 even[4], odd[4], *to = (bytes16 *)(d + 8 * i);
+
+		for (int k = 0; k < 2; k++) {           /* planes 0, 4 and 2, 6; 1, 5 and 3, 7 */
+			const uint8_t *p = s + i + (size_t)k * item;
+			bytes16 a = load16(p), b = load16(p + 2 * item), c = load16(p + 4 * item), e = load16(p + 6 * item);
+			bytes16 ac[2] = { FIRST(a, c), LAST(a, c) }, be[2] = { FIRST(b, e), LAST(b, e) }, *half = k ? odd : even;
+
+			for (int j = 0; j < 2; j++) {
+				half[2 * j] = FIRST(ac[j], be[j]);
+				half[2 * j + 1] = LAST(ac[j], be[j]);
+			}
+		}
+		for (int k = 0; k < 4; k++) {
+			to[2 * k] = FIRST(even[k], odd[k]);
+			to[2 * k + 1] = LAST(even[k], odd[k]);
+		}
+	}
+	return i;
+}
+
 void
 deflate_unshuffle(const void *src, void *dst, size_t n, int width)
 {
 	const uint8_t *s = src;
 	uint8_t *d = dst;
 	size_t item = n / (size_t)width, w = (size_t)width;
+	size_t done = width == 4 ? unshuffle4(s, d, item) : width == 8 ? unshuffle8(s, d, item) : 0;
 
 	for (size_t b = 0; b < w; b++)
-		for (size_t i = 0; i < item; i++)
+		for (size_t i = done; i < item; i++)
 			d[i * w + b] = s[b * item + i];
 	memcpy(d + item * w, s + item * w, n - item * w);
 }

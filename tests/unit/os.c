@@ -8,6 +8,7 @@
 #include "app/opt.h"
 #include "base/err.h"
 #include "os/budget.h"
+#include "os/deflate.h"
 #include "os/file.h"
 
 static char top[200];
@@ -148,6 +149,28 @@ sizes(void)
 	ok(opt_size(".5K", &b) && b == 512, "half a kilobyte");
 }
 
+static void
+shuffles(void)
+{
+	uint8_t from[1003], shuffled[1003], back[1003];
+	int wrong = 0;
+
+	for (size_t i = 0; i < sizeof from; i++)
+		from[i] = (uint8_t)(i * 37 + i / 256);
+	for (int width = 1; width <= 9; width++)
+		for (size_t n = 0; n <= sizeof from; n += n < 300 ? 1 : 97) {
+			size_t item = n / (size_t)width;
+
+			deflate_shuffle(from, shuffled, n, width);
+			for (size_t i = 0; i < item * (size_t)width; i++)
+				wrong += shuffled[i % (size_t)width * item + i / (size_t)width] != from[i];
+			memset(back, 0, sizeof back);
+			deflate_unshuffle(shuffled, back, n, width);
+			wrong += memcmp(back, from, n) != 0 || (n < sizeof back && back[n]);
+		}
+	is_i64(wrong, 0, "byte shuffles of any width and length, and back");
+}
+
 int
 main(void)
 {
@@ -160,6 +183,7 @@ main(void)
 	cgroups();
 	outputs();
 	sizes();
+	shuffles();
 	snprintf(cmd, sizeof cmd, "rm -rf '%s'", top);
 	ok(system(cmd) == 0, "cleaned up");
 	return done();
