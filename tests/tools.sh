@@ -41,6 +41,25 @@ is "import: Cell Ranger 2 (genes.tsv)" "CD3" "$(ovx-import -q old 2> /dev/null |
 mkdir deep && cp -r old deep/hg19
 is "import: a folder with a genome in it" 7 "$(ovx-import -q deep 2> /dev/null | ovx-dump -p var | sed 1d | wc -l)"
 
+# Several blocks of lines: the bytes do not depend on threads, order and style; a bad line has its number.
+mkdir wide && seq -f 'E%g' 2000 | awk '{ print $1 "\t" $1 }' > wide/genes.tsv && seq -f 'B%g' 700 > wide/barcodes.tsv
+awk 'BEGIN { print "%%MatrixMarket matrix coordinate real general"; print "%\n\n2000 700 280000"
+	for (c = 1; c <= 700; c++) for (g = c % 5 + 1; g <= 2000; g += 5) print g, c, 1 + (g * c) % (g % 7 ? 3 : 5000) }' > wide/matrix.mtx
+ovx-import -q -@ 1 wide -o w1.ovx
+for t in 2 5; do is "import: many lines, $t threads" "$(cksum < w1.ovx)" "$(ovx-import -q -@ $t wide | cksum)"; done
+mkdir styled && cp wide/*.tsv styled && sed '5,$s/\([^ ]*\) \([^ ]*\) \(.*\)/0\1\t \2 \3.0/; 100000s/^/\r\n/; s/$/\r/' wide/matrix.mtx | gzip -1 > styled/matrix.mtx.gz
+is "import: reals, blanks, CR LF" "$(cksum < w1.ovx)" "$(ovx-import -q -@ 3 styled | cksum)"
+rm styled/matrix.mtx.gz && { head -n 4; sort -k 1,1n; } < wide/matrix.mtx > styled/matrix.mtx
+is "import: sorted by gene" "$(cksum < w1.ovx)" "$(ovx-import -q -@ 3 styled | cksum)"
+awk 'BEGIN { print "%%MatrixMarket matrix coordinate integer general\n700 2000 280000" } NR > 4 { print $2, $1, $3 }' wide/matrix.mtx > styled/matrix.mtx
+is "import: cells in rows" "$(cksum < w1.ovx)" "$(ovx-import -q -@ 3 styled | cksum)"
+sed '250000s/.*/1 x 1/; 270000s/.*/2 1 1/' wide/matrix.mtx > styled/matrix.mtx
+has "import: a bad line" 1 "line 250000: '1 x 1' is no entry of a 2000 x 700 matrix" ovx-import -@ 2 styled
+sed '$d' wide/matrix.mtx > styled/matrix.mtx
+has "import: a line is missing" 3 'has 279999 entries, its header says 280000' ovx-import -@ 2 styled
+rm styled/matrix.mtx && gzip -c wide/matrix.mtx | head -c 500000 > styled/matrix.mtx.gz
+has "import: cut gzip" 3 'ends in the middle' ovx-import -@ 2 styled
+
 # --- qc -------------------------------------------------------------------------
 ovx-qc -q --flag m.ovx -o q.ovx 2> err
 is "qc: nUMIs" "10 10 4294967295 2 5 " "$(col obs/nUMIs q.ovx)"

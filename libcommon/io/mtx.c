@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "io/mtx_impl.h"
 #include "io/table.h"
-#include "os/text.h"
 
 #define PATH 4200
 
@@ -228,175 +228,168 @@ put_features(struct set *s, struct features *f, const struct import_opt *o, stru
 	return e->code;
 }
 
-struct mtx {
-	struct text text;
-	int64_t n_row, n_col, n_entry;
-	int pattern;
+#define ROWS 1024               /* given to the sink at once; how many does not matter */
+
+/* Entries by cell, the usual case, on their way into the sink: whole rows from the blocks where they are, those
+ * that go on in the next block through a copy. */
+struct by_cell {
+	struct sink sink;
+	int64_t next;           /* row that comes next */
+	int64_t last;           /* cell of the last entry, -1 = none yet; its row is in open */
+	struct csr open;
+	int64_t ptr[ROWS + 1];  /* of n_row rows that are not given yet */
+	int n_row;
+	int falls;              /* the order was another: given up */
 };
 
-static int
-mtx_header(struct mtx *m, const char *path, struct err *e)
+/* The row that is open gets the entries lo .. hi - 1. */
+static void
+append(struct by_cell *t, const struct mtx_block *b, int64_t lo, int64_t hi)
 {
-	char low[200] = "";
+	struct csr *r = &t->open;
+	int64_t n = r->ptr[1];
 
-	if (text_open(&m->text, path, e))
-		return e->code;
-	if (text_line(&m->text, e)) {
-		snprintf(low, sizeof low, "%s", m->text.line);
-		for (char *p = low; *p; p++)
-			*p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
+	csr_reserve(r, 1, n + hi - lo);
+	memcpy(r->col + n, b->gene + lo, (size_t)(hi - lo) * sizeof *r->col);
+	for (int64_t i = lo; i < hi; i++)
+		r->val[n++] = b->whole ? b->whole[i] : b->real[i];
+	r->ptr[1] = n;
+}
+
+static void
+give_open(struct by_cell *t, struct err *e)
+{
+	if (t->last >= 0) {
+		sink_add(&t->sink, &t->open, e);
+		t->next++;
 	}
-	if (!e->code && (strncmp(low, "%%matrixmarket matrix coordinate", 32) || !strstr(low, "general")))
-		return err_set(e, ERR_DATA, "%s: is no MatrixMarket coordinate matrix", path);
-	m->pattern = strstr(low, "pattern") != NULL;
-	while (text_line(&m->text, e) && (m->text.line[0] == '%' || m->text.len == 0))
-		;
-	if (!e->code && (sscanf(m->text.line, "%lld %lld %lld", (long long *)&m->n_row, (long long *)&m->n_col,
-	    (long long *)&m->n_entry) != 3 || m->n_row < 0 || m->n_col < 0 || m->n_entry < 0))
-		err_set(e, ERR_DATA, "%s: line %lld: no dimensions", path, (long long)m->text.n_line);
+	t->open.ptr[1] = 0;
+}
+
+static void
+give_rows(struct by_cell *t, const struct mtx_block *b, struct err *e)
+{
+	struct pack_rows r = { .n_row = t->n_row, .n_col = t->open.n_col, .ptr = t->ptr, .col = b->gene,
+		.val = b->whole ? (const void *)b->whole : b->real, .type = b->whole ? PACK_I32 : PACK_F64 };
+
+	sink_add_rows(&t->sink, &r, e);
+	t->ptr[0] = t->ptr[t->n_row];
+	t->n_row = 0;
+}
+
+/* A row ends in front of entry at. */
+static void
+end_row(struct by_cell *t, const struct mtx_block *b, int64_t at, struct err *e)
+{
+	t->ptr[++t->n_row] = at;
+	t->next++;
+	if (t->n_row == ROWS)
+		give_rows(t, b, e);
+}
+
+static int
+add_by_cell(void *ctx, const struct mtx_block *b, struct err *e)
+{
+	struct by_cell *t = ctx;
+	const struct mtx_run *r = b->run, *end;
+
+	if (b->n_run == 0)
+		return 0;
+	t->falls = b->falls || r->cell < t->last;
+	if (t->falls)
+		return 1;
+	end = r + b->n_run;
+	if (r->cell == t->last) {
+		append(t, b, r->at, r[1].at);
+		r++;
+	}
+	if (r == end)
+		return 0;
+	give_open(t, e);
+	t->ptr[0] = r->at;
+	for (; r < end; r++) {
+		while (t->next < r->cell)
+			end_row(t, b, r->at, e);
+		if (r + 1 < end)
+			end_row(t, b, r[1].at, e);
+	}
+	give_rows(t, b, e);
+	t->last = end[-1].cell;
+	append(t, b, end[-1].at, end->at);
 	return e->code;
 }
 
-/* A whole number at *p; -1 when there is none. */
-static int64_t
-whole(const char **p)
-{
-	const char *s = *p;
-	int64_t v = 0;
-
-	while (*s == ' ' || *s == '\t')
-		s++;
-	if (*s < '0' || *s > '9')
-		return -1;
-	for (; *s >= '0' && *s <= '9' && v < (int64_t)1 << 58; s++)
-		v = v * 10 + (*s - '0');
-	*p = s;
-	return v;
-}
-
-/* The next entry, 0-based; 1, or 0 at the end. */
+/* Returns 0 when the entries are in another order: then begin again. */
 static int
-mtx_entry(struct mtx *m, int64_t *row, int64_t *col, double *v, struct err *e)
+mtx_sorted(struct set *s, struct mtx *m, const struct features *f, struct err *e)
 {
-	const char *p;
-	char *end;
-	int64_t w;
+	struct by_cell *t = mem_new(struct by_cell, 1);
+	struct mtx_block none = {0};
+	struct par *par = s->par;
+	int ok;
 
-	do
-		if (!text_line(&m->text, e))
-			return 0;
-	while (m->text.len == 0);
-	p = m->text.line;
-	*row = whole(&p) - 1;
-	*col = whole(&p) - 1;
-	*v = 1;
-	if (!m->pattern) {
-		const char *q = p;
-
-		w = whole(&q);
-		*v = (double)w;
-		if (w < 0 || (*q && *q != ' ' && *q != '\t')) {
-			*v = strtod(p, &end);
-			if (end == p)
-				*row = -1;
-		}
+	sink_open(&t->sink, s, "X", DT_F64, m->n_col, f->n_keep, e);
+	t->last = -1;
+	csr_reserve(&t->open, 1, 0);
+	t->open.n_row = 1;
+	t->open.n_col = f->n_keep;
+	t->open.ptr[1] = 0;
+	s->par = NULL;          /* in a pass the sink keeps one thread busy; with the last row, which comes after, all */
+	mtx_pass(m, par, add_by_cell, t, e);
+	s->par = par;
+	ok = !t->falls;
+	if (ok && !e->code) {
+		give_open(t, e);
+		none.gene = t->open.col;
+		none.real = t->open.val;
+		t->ptr[0] = 0;
+		while (t->next < m->n_col && !e->code)
+			end_row(t, &none, 0, e);
+		give_rows(t, &none, e);
 	}
-	if (*row < 0 || *row >= m->n_row || *col < 0 || *col >= m->n_col) {
-		err_set(e, ERR_DATA, "%s: line %lld: '%.60s' is no entry of a %lld x %lld matrix", m->text.path,
-		    (long long)m->text.n_line, m->text.line, (long long)m->n_row, (long long)m->n_col);
-		return 0;
-	}
-	return 1;
-}
-
-/* Entries by cell, genes rising within one: the usual case, one pass and no
- * detour.  Returns 0 when they are not in that order: then begin again. */
-static int
-mtx_sorted(struct mtx *m, struct sink *k, const struct features *f, struct err *e)
-{
-	struct csr b = {0};
-	int64_t g, c, last = -1, cell = 0, n = 0, done = 0;
-	double v;
-	int ok = 1;
-
-	csr_reserve(&b, 1, 0);
-	b.n_col = f->n_keep;
-	b.n_row = 1;
-	while (ok && mtx_entry(m, &g, &c, &v, e)) {
-		if (c < cell || (c == cell && g <= last)) {
-			ok = 0;
-			break;
-		}
-		for (; cell < c; cell++) {
-			b.ptr[1] = n;
-			sink_add(k, &b, e);
-			n = 0;
-		}
-		last = g;
-		done++;
-		if (f->at[g] < 0)
-			continue;
-		csr_reserve(&b, 1, n + 1);
-		b.col[n] = f->at[g];
-		b.val[n++] = v;
-	}
-	for (; ok && !e->code && cell < m->n_col; cell++) {
-		b.ptr[1] = n;
-		sink_add(k, &b, e);
-		n = 0;
-	}
-	if (ok && !e->code && done != m->n_entry)
-		err_set(e, ERR_CUT, "%s: has %lld entries, its header says %lld: it was cut", m->text.path, (long long)done,
-		    (long long)m->n_entry);
-	csr_clear(&b);
+	if (!ok && !e->code)
+		t->sink.given = -1;     /* not to be closed as whole */
+	sink_close(&t->sink, e);
+	csr_clear(&t->open);
+	mem_free(t);
 	return ok;
 }
 
-/* Entries in any order; flip: rows are cells. */
 static int
-mtx_scattered(struct set *s, struct mtx *m, const struct features *f, int flip, int64_t n_cell, struct err *e)
+add_scattered(void *ctx, const struct mtx_block *b, struct err *e)
 {
-	struct scatter *t = scatter_new(s);
-	int64_t g, c, done = 0;
-	double v;
-
-	while (mtx_entry(m, flip ? &c : &g, flip ? &g : &c, &v, e)) {
-		done++;
-		if (f->at[g] >= 0)
-			scatter_add(t, c, f->at[g], v, e);
-	}
-	if (!e->code && done != m->n_entry)
-		err_set(e, ERR_CUT, "%s: has %lld entries, its header says %lld: it was cut", m->text.path, (long long)done,
-		    (long long)m->n_entry);
-	return scatter_end(t, "X", DT_F64, n_cell, f->n_keep, e);
+	for (int64_t k = 0; k < b->n_run && !e->code; k++)
+		for (int64_t i = b->run[k].at; i < b->run[k + 1].at; i++)
+			scatter_add(ctx, b->run[k].cell, b->gene[i], b->whole ? b->whole[i] : b->real[i], e);
+	return e->code;
 }
 
 static int
 mtx_values(struct set *s, const char *path, const struct features *f, int64_t n_cell, struct err *e)
 {
 	struct mtx m = {0};
-	struct sink k;
-	int flip, ok = 0;
+	int ok = 0;
 
-	if (mtx_header(&m, path, e) == 0) {
-		flip = m.n_row != f->id.n && m.n_row == n_cell && m.n_col == f->id.n;
-		if (!flip && (m.n_row != f->id.n || m.n_col != n_cell))
+	if (mtx_open(&m, path, e) == 0) {
+		m.at = f->at;
+		m.flip = m.n_row != f->id.n && m.n_row == n_cell && m.n_col == f->id.n;
+		if (!m.flip && (m.n_row != f->id.n || m.n_col != n_cell))
 			err_set(e, ERR_DATA, "%s: is %lld x %lld, but there are %lld features and %lld barcodes", path,
 			    (long long)m.n_row, (long long)m.n_col, (long long)f->id.n, (long long)n_cell);
-		if (!flip && !e->code) {
-			sink_open(&k, s, "X", DT_F64, n_cell, f->n_keep, e);
-			ok = mtx_sorted(&m, &k, f, e);
-			if (!ok && !e->code)
-				k.given = -1;           /* given up: not to be closed as whole */
-			sink_close(&k, e);
+		if (!m.flip && !e->code) {
+			ok = mtx_sorted(s, &m, f, e);
+			mtx_close(&m);
+			if (!ok)
+				mtx_open(&m, path, e);
 		}
-		if (!ok && !e->code) {
-			text_close(&m.text);
-			mtx_header(&m, path, e);
-			mtx_scattered(s, &m, f, flip, n_cell, e);
+		if (!ok && !e->code) {  /* entries in any order */
+			struct scatter *t = scatter_new(s);
+
+			mtx_pass(&m, s->par, add_scattered, t, e);
+			scatter_end(t, "X", DT_F64, n_cell, f->n_keep, e);
 		}
 	}
-	text_close(&m.text);
+	mtx_close(&m);
 	return e->code;
 }
 

@@ -101,6 +101,48 @@ text_line(struct text *t, struct err *e)
 	return 1;
 }
 
+/* Inflated where it is wanted: zlib copies what is less than twice its buffer. */
+#define PIECE ((size_t)1 << 19)
+
+size_t
+text_block(struct text *t, size_t want, char **buf, size_t *cap, struct err *e)
+{
+	size_t n = t->end - t->at, seen = 0, cut = 0;
+
+	if (e->code)
+		return 0;
+	for (;;) {
+		const char *nl;
+		int64_t r;
+
+		if (*cap < n + PIECE + 1) {
+			*cap = n + n / 2 + PIECE + 1;
+			*buf = mem_renew(*buf, char, *cap);
+		}
+		if (t->at < t->end)
+			memcpy(*buf, t->buf + t->at, n);
+		t->at = t->end = 0;
+		nl = memrchr(*buf + seen, '\n', n - seen);
+		cut = nl ? (size_t)(nl + 1 - *buf) : cut;
+		seen = n;
+		if (t->eof || (cut && n >= want))
+			break;
+		r = text_read(t, *buf + n, PIECE, e);
+		t->eof = r <= 0;
+		n += (size_t)r;
+	}
+	if (t->eof)             /* the last line need not have an end, but in front of an error it is none */
+		cut = n = e->code ? cut : n;
+	if (t->cap < n - cut) {
+		t->cap = n - cut;
+		t->buf = mem_renew(t->buf, char, t->cap + 1);
+	}
+	memcpy(t->buf, *buf + cut, n - cut);
+	t->end = n - cut;
+	(*buf)[cut] = 0;
+	return cut;
+}
+
 void
 text_close(struct text *t)
 {

@@ -32,6 +32,10 @@ int text_open(struct text *t, const char *path, struct err *e);
 int text_line(struct text *t, struct err *e);
 /* Up to n raw bytes, 0 at the end; not to be mixed with text_line. */
 int64_t text_read(struct text *t, void *buf, size_t n, struct err *e);
+/* Whole lines, want bytes of them or somewhat more, unless the file ends before; then the last may lack its end.  They
+ * come as they are, uncounted, in *buf [*cap], which grows as needed (mem_renew), with a NUL behind.  May follow text_line.
+ * Returns the bytes, 0 at the end; with e set, those of the whole lines in front of the error. */
+size_t text_block(struct text *t, size_t want, char **buf, size_t *cap, struct err *e);
 void text_close(struct text *t);
 
 /* Writes gzip text to a file descriptor, which stays the caller's; no time and no name in the
