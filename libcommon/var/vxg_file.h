@@ -86,6 +86,11 @@ struct freq_cursor {
 	struct vxg_put *put;            /* [n_put] tags to be printed */
 	int n_put;
 	int64_t put_id;                 /* the block that they are set for */
+	/* of a row of a common block: its values as they stand there, of the n_own columns that are wanted */
+	fval *one;                      /* [n_col] */
+	struct vxg_derived *one_derived;
+	struct ready *one_ready;
+	int *own, n_own;
 	struct wide wide[VXG_TIERS];
 	int64_t val_id;                 /* the rare block whose values lie open */
 	fval *val;                      /* [n_col][VXG_STRIDE] */
@@ -124,6 +129,9 @@ void vxg_print_tags(struct freq_cursor *k, const struct freq_tag *t, int n);
 void vxg_print_free(struct freq_cursor *k);
 void vxg_print_block(struct freq_cursor *k, const struct vxg_block *b);
 char *vxg_print_row(struct freq_cursor *k, uint32_t row, char *o, struct err *e);
+/* The same for a common block, whose columns are ready: 0 when its rows are not to be had that way.  *filter: as freq's print. */
+int vxg_print_common(struct freq_cursor *k, const struct vxg_block *b);
+char *vxg_print_common_row(struct freq_cursor *k, struct vxg_block *b, uint32_t row, char *o, fval *filter, struct err *e);
 /* The functions of struct freq. */
 void vxg_ask(struct freq *f);
 

@@ -493,10 +493,19 @@ print(struct freq_cursor *k, const struct freq_hit *hit, char *o, fval *filter, 
 
 	/* As the row before, mostly. */
 	if (k->put_id != k->found_id) {
-		if (b->tier || k->n_put < 2 || columns(k->x, b, k->found_id, e) || b->has_text || !is_open(k, b) || (f >= 0 && k->ready[f].derived))
+		if (k->n_put < 2 || columns(k->x, b, k->found_id, e) || b->has_text)
 			return NULL;
-		vxg_print_block(k, b);
+		if (b->tier) {
+			if (!vxg_print_common(k, b))
+				return NULL;
+		} else {
+			if (!is_open(k, b) || (f >= 0 && k->ready[f].derived))
+				return NULL;
+			vxg_print_block(k, b);
+		}
 	}
+	if (b->tier)
+		return vxg_print_common_row(k, b, row, o, filter, e);
 	if (f >= 0)
 		*filter = k->val[(size_t)f * VXG_STRIDE + row];
 	return vxg_print_row(k, row, o, e);

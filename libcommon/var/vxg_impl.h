@@ -227,6 +227,8 @@ fval vxg_block_value(struct vxg_block *b, const struct vxg_shape *sh, int col, u
 void vxg_quick_set(struct vxg_block *b, int i, int n_col);
 /* n values of a row of a common block. */
 void vxg_block_row(struct vxg_block *b, const struct vxg_shape *sh, const int *col, int n, uint32_t row, fval *out);
+/* Those of n columns that are not derived by the rule alone, to out[n_col]. */
+void vxg_block_row_own(struct vxg_block *b, const struct vxg_shape *sh, const int *col, int n, uint32_t row, fval *out);
 
 /* A derived column of a block laid open. */
 struct vxg_derived {

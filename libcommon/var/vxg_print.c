@@ -16,7 +16,13 @@ enum put_how { PUT_ANY, PUT_NOTHING, PUT_INT, PUT_QUOTIENT, PUT_RATIO, PUT_TEXT 
 void
 vxg_print_tags(struct freq_cursor *k, const struct freq_tag *t, int n)
 {
+	int n_col = k->x->d.cols.n;
+
 	vxg_print_free(k);
+	k->one = mem_new(fval, n_col);
+	k->one_derived = mem_new(struct vxg_derived, n_col);
+	k->one_ready = mem_new(struct ready, n_col);
+	k->own = mem_new(int, n_col);
 	k->put = mem_new(struct vxg_put, n);
 	k->n_put = n;
 	k->put_id = -1;
@@ -38,16 +44,25 @@ vxg_print_free(struct freq_cursor *k)
 	for (int i = 0; i < k->n_put; i++)
 		mem_free(k->put[i].kept);
 	mem_free(k->put);
+	mem_free(k->one);
+	mem_free(k->one_derived);
+	mem_free(k->one_ready);
+	mem_free(k->own);
 	k->put = NULL;
+	k->one = NULL;
+	k->one_derived = NULL;
+	k->one_ready = NULL;
+	k->own = NULL;
 	k->n_put = 0;
 }
 
-void
-vxg_print_block(struct freq_cursor *k, const struct vxg_block *b)
+/* How the tags are put in a block whose columns are ready as said. */
+static void
+set_puts(struct freq_cursor *k, const struct vxg_block *b, const struct ready *ready)
 {
 	for (struct vxg_put *p = k->put, *end = p + k->n_put; p < end; p++) {
 		const struct vxg_col *c = &b->col[p->col];
-		const struct ready *q = &k->ready[p->col];
+		const struct ready *q = &ready[p->col];
 		const struct vxg_derived *d = q->derived;
 		char zero[FVAL_PRINT];
 		int n;
@@ -58,7 +73,7 @@ vxg_print_block(struct freq_cursor *k, const struct vxg_block *b)
 		if (p->n_key > KEY_QUICK)
 			continue;
 		if (!d) {
-			p->how = c->empty ? PUT_NOTHING : p->type == FTYPE_INT || p->type == FTYPE_FLAG ? PUT_INT : p->type == FTYPE_STRING ? PUT_TEXT : PUT_ANY;
+			p->how = c->derive ? PUT_ANY : c->empty ? PUT_NOTHING : p->type == FTYPE_INT || p->type == FTYPE_FLAG ? PUT_INT : p->type == FTYPE_STRING ? PUT_TEXT : PUT_ANY;
 			continue;
 		}
 		n = fval_print(FTYPE_FLOAT, d->zero, zero);
@@ -77,7 +92,60 @@ vxg_print_block(struct freq_cursor *k, const struct vxg_block *b)
 		p->off = d->off;
 		p->how = !d->ratio ? PUT_QUOTIENT : d->table ? PUT_RATIO : PUT_ANY;
 	}
+}
+
+void
+vxg_print_block(struct freq_cursor *k, const struct vxg_block *b)
+{
+	set_puts(k, b, k->ready);
 	k->put_id = k->val_id;
+}
+
+static int
+by_rule(const struct vxg_block *b, int col)
+{
+	return b->quick[col].how == VXG_QUICK_TABLE || b->quick[col].how == VXG_QUICK_QUOTIENT;
+}
+
+static void
+want(struct freq_cursor *k, int col)
+{
+	for (int i = 0; i < k->n_own; i++)
+		if (k->own[i] == col)
+			return;
+	k->own[k->n_own++] = col;
+}
+
+int
+vxg_print_common(struct freq_cursor *k, const struct vxg_block *b)
+{
+	const struct vxg_shape *sh = &k->x->shape;
+	int n_col = sh->cols->n, f = sh->cols->filter;
+
+	if (f >= 0 && by_rule(b, f))
+		return 0;
+	for (int c = 0; c < n_col; c++) {
+		k->one_ready[c] = (struct ready){ .val = &k->one[c], .derived = by_rule(b, c) ? &k->one_derived[c] : NULL };
+		if (by_rule(b, c))
+			k->one_derived[c] = (struct vxg_derived){ .num = &k->one[sh->num[c]], .den = &k->one[sh->den[c]], .rule = b->col[c].rule,
+				.zero = b->col[c].zero, .ratio = b->col[c].derive == VXG_RATIO, .table = sh->table ? sh->table[c] : NULL };
+	}
+	k->n_own = 0;
+	for (int i = 0; i < k->n_put; i++) {
+		int c = k->put[i].col;
+
+		if (by_rule(b, c)) {
+			want(k, sh->num[c]);
+			want(k, sh->den[c]);
+		} else {
+			want(k, c);
+		}
+	}
+	if (f >= 0)
+		want(k, f);
+	set_puts(k, b, k->one_ready);
+	k->put_id = k->found_id;
+	return 1;
 }
 
 static inline char *
@@ -197,4 +265,15 @@ vxg_print_row(struct freq_cursor *k, uint32_t row, char *o, struct err *e)
 		}
 	}
 	return o;
+}
+
+char *
+vxg_print_common_row(struct freq_cursor *k, struct vxg_block *b, uint32_t row, char *o, fval *filter, struct err *e)
+{
+	int f = k->x->d.cols.filter;
+
+	vxg_block_row_own(b, &k->x->shape, k->own, k->n_own, row, k->one);
+	if (f >= 0)
+		*filter = k->one[f];
+	return vxg_print_row(k, 0, o, e);
 }

@@ -104,3 +104,12 @@ vxg_block_row(struct vxg_block *b, const struct vxg_shape *sh, const int *col, i
 			out[i] = sh->table && sh->table[col[i]] ? vxg_predict_ratio(q->rule, sh->table[col[i]], num, den) : FVAL_MISSING;
 	}
 }
+
+void
+vxg_block_row_own(struct vxg_block *b, const struct vxg_shape *sh, const int *col, int n, uint32_t row, fval *out)
+{
+	fval an = sh->cols->an < 0 ? 0 : quick_own(b, sh, sh->cols->an, row, 0);
+
+	for (int i = 0; i < n; i++)
+		out[col[i]] = col[i] == sh->cols->an ? an : quick_own(b, sh, col[i], row, an);
+}
