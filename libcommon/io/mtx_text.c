@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "io/mtx_impl.h"
+#include "stream/wire.h"
 
 #define BLOCK ((size_t)1 << 20) /* bytes of text, about */
 #define SOME 65536              /* entries there is room for at first */
@@ -68,13 +69,7 @@ set_cell(struct mtx_block *b, int64_t cell)
 static inline uint64_t
 eight(const char *s)
 {
-	uint64_t w;
-
-	memcpy(&w, s, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	w = __builtin_bswap64(w);
-#endif
-	return w;
+	return wire_get64((const uint8_t *)s);
 }
 
 /* A number of 1 to 7 digits, without a loop, since their count cannot be foreseen: pairs, fours and all eight are put
